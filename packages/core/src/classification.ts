@@ -1,0 +1,51 @@
+import { Schema } from "effect"
+
+/**
+ * Who owns the failure. The first segment of every code:
+ *
+ * - `biz`: the request is wrong or refused by a rule; the caller can act on it
+ * - `conf`: the program was set up wrongly; an operator can act on it
+ * - `logic`: the program is wrong; a developer can act on it
+ * - `sys`: the world is out of order (network, disk, another service)
+ */
+export const Category = Schema.Literals(["biz", "conf", "logic", "sys"])
+export type Category = typeof Category.Type
+
+/** How bad one occurrence is. Effect's log levels, so that loggers and error reporters agree. */
+export const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error", "Fatal"])
+export type Severity = typeof Severity.Type
+
+/** Whether the detail of a failure may be shown to the caller (`public`) or only to operators (`internal`). */
+export const Visibility = Schema.Literals(["public", "internal"])
+export type Visibility = typeof Visibility.Type
+
+/**
+ * Whether doing the same thing again can help:
+ *
+ * - `never`: the same call fails the same way
+ * - `transient`: the call may succeed a moment later
+ * - `throttled`: the callee asked for a pause; wait at least the failure's `retryAfter`
+ */
+export const Retryability = Schema.Literals(["never", "transient", "throttled"])
+export type Retryability = typeof Retryability.Type
+
+/** The canonical gRPC status codes, by name. */
+export const GrpcCode = Schema.Literals([
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED"
+])
+export type GrpcCode = typeof GrpcCode.Type

@@ -1,0 +1,149 @@
+import type { Category, GrpcCode, Retryability, Severity } from "../classification.ts"
+
+/**
+ * What a failure says about itself, once. Everything else (policies, telemetry, projections) reads it.
+ *
+ * `Fields` are the failure's own fields as the `detail` function sees them: sensitive ones are already masked.
+ */
+export interface Declaration<Fields> {
+  /**
+   * Stable machine key, at least two lower-case segments: `biz.stock.unavailable`. The first segment is the category
+   * (`biz`, `conf`, `logic` or `sys`). Never put a dynamic value into it.
+   */
+  readonly code: string
+  /** Stable human summary. Default: the last segment of the code, underscores as spaces. */
+  readonly reason?: string
+  /** What happened this time, from the fields. An instance may override it with its own `detail`. Default: none. */
+  readonly detail?: string | ((fields: Fields) => string)
+  /** Whether doing it again can help. Default: `"never"`. */
+  readonly retry?: Retryability
+  /** Default: `Info` for `biz`, `Warn` for what may be retried, `Error` for the rest. */
+  readonly severity?: Severity
+  /** HTTP status, 400 to 599. Default: derived by the exposure policy. */
+  readonly http?: number
+  /** gRPC status. Default: derived by the exposure policy. */
+  readonly grpc?: GrpcCode
+  /** What a person can do about it, by audience. Default: none. */
+  readonly hints?: {
+    readonly client?: ReadonlyArray<string>
+    readonly operator?: ReadonlyArray<string>
+  }
+}
+
+/** A declaration with every default filled in, as policies and projections read it. */
+export interface Declared {
+  readonly tag: string
+  readonly code: string
+  readonly category: Category
+  readonly reason: string
+  readonly retry: Retryability
+  readonly severity: Severity
+  readonly http: number | undefined
+  readonly grpc: GrpcCode | undefined
+  readonly hints: {
+    readonly client: ReadonlyArray<string>
+    readonly operator: ReadonlyArray<string>
+  }
+  /** Names of the fields whose values must not leave in clear text. */
+  readonly sensitive: ReadonlySet<string>
+}
+
+/** Thrown while a class is being declared: a mistake in the program text, with the fix in the message. */
+export class InvalidDeclaration extends Error {
+  override readonly name = "InvalidDeclaration"
+}
+
+const segments = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
+const categories: ReadonlySet<string> = new Set(["biz", "conf", "logic", "sys"])
+
+const refuse = (tag: string, problem: string, fix: string): never => {
+  throw new InvalidDeclaration(`Failure "${tag}": ${problem}. ${fix}.`)
+}
+
+export const categoryOf = (tag: string, code: string): Category => {
+  const parts = code.split(".")
+  if (parts.length < 2 || !parts.every((part) => segments.test(part))) {
+    refuse(
+      tag,
+      `code ${JSON.stringify(code)} is not a stable key`,
+      "Write at least two lower-case segments of letters, digits and single underscores joined by dots, such as biz.stock.unavailable"
+    )
+  }
+  const category = parts[0]!
+  if (!categories.has(category)) {
+    refuse(
+      tag,
+      `code ${JSON.stringify(code)} starts with ${JSON.stringify(category)}, which is no category`,
+      "Start it with biz, conf, logic or sys"
+    )
+  }
+  return category as Category
+}
+
+const defaultSeverity = (category: Category, retry: Retryability): Severity =>
+  category === "biz" ? "Info" : retry === "never" ? "Error" : "Warn"
+
+export const resolve = (tag: string, declaration: Declaration<never>, sensitive: ReadonlySet<string>): Declared => {
+  const { code } = declaration
+  const category = categoryOf(tag, code)
+  const { http } = declaration
+  if (http !== undefined && !(Number.isInteger(http) && http >= 400 && http <= 599)) {
+    refuse(tag, `http status ${http} is not an error status`, "Use a whole number from 400 to 599")
+  }
+  if (declaration.reason?.trim() === "") {
+    refuse(tag, "reason is empty", "Leave it out to get it from the code, or write a short summary")
+  }
+  const retry = declaration.retry ?? "never"
+  return {
+    tag,
+    code,
+    category,
+    reason: declaration.reason ?? code.slice(code.lastIndexOf(".") + 1).replaceAll("_", " "),
+    retry,
+    severity: declaration.severity ?? defaultSeverity(category, retry),
+    http,
+    grpc: declaration.grpc,
+    hints: { client: declaration.hints?.client ?? [], operator: declaration.hints?.operator ?? [] },
+    sensitive
+  }
+}
+
+interface Site {
+  readonly tag: string
+  readonly file: string
+  readonly text: string
+}
+
+const sites = new Map<string, Site>()
+
+const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?$/
+
+/** The first stack frame outside this package's own declaring modules. */
+const siteOf = (tag: string, stack: string | undefined): Site => {
+  for (const line of (stack ?? "").split("\n").slice(1)) {
+    const match = frameLocation.exec(line.trim())
+    if (match === null || /[\\/]failure[\\/](?:declaration|Failure)\.[cm]?[jt]s/.test(match[1]!)) {
+      continue
+    }
+    const file = match[1]!.replace(/[?#].*$/, "")
+    return { tag, file, text: `${file.replace(/^file:\/\//, "")}:${match[2]}` }
+  }
+  return { tag, file: "unknown", text: "an unknown place" }
+}
+
+/**
+ * Remembers where a code was declared. The same class of the same file may come again (a module reloaded in watch
+ * mode); anything else is two failures under one name.
+ */
+export const register = (tag: string, code: string, stack: string | undefined): void => {
+  const site = siteOf(tag, stack)
+  const known = sites.get(code)
+  if (known !== undefined && !(known.tag === tag && known.file === site.file)) {
+    refuse(
+      tag,
+      `code ${JSON.stringify(code)} is declared twice: as "${known.tag}" at ${known.text} and as "${tag}" at ${site.text}`,
+      "Give one of them another code"
+    )
+  }
+  sites.set(code, site)
+}

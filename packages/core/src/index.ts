@@ -1,0 +1,8 @@
+export { Category, GrpcCode, Retryability, Severity, Visibility } from "./classification.ts"
+export * as Classifier from "./identity/Classifier.ts"
+export * as ConfigError from "./hierarchy/ConfigError.ts"
+export * as Failure from "./failure/Failure.ts"
+export * as InternalError from "./hierarchy/InternalError.ts"
+export * as ProtocolError from "./hierarchy/ProtocolError.ts"
+export * as Reasons from "./reasons/Reasons.ts"
+export * as TransportError from "./hierarchy/TransportError.ts"
