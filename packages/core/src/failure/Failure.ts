@@ -1,4 +1,7 @@
-import { type Cause, Duration, ErrorReporter, Schema } from "effect"
+import { type Cause, Duration, type Effect, ErrorReporter, Schema } from "effect"
+import { dual } from "effect/Function"
+import { sentence } from "../operation/Operation.ts"
+import { compact } from "./compact.ts"
 import { type Declaration, type Declared, InvalidDeclaration, register, resolve } from "./declaration.ts"
 import { guard, mask, view } from "./fields.ts"
 import { type Any, LeafId, leafOf, TypeId } from "./model.ts"
@@ -175,10 +178,6 @@ function toJSON(this: Any): unknown {
   return json
 }
 
-/** Reason and detail on one line: `stock unavailable: 3 of A-1 requested`. */
-export const compact = (reason: string, detail: string | null): string =>
-  detail === null ? reason : `${reason}: ${detail}`
-
 /**
  * The detail of one failure: its own, else the declared one, else `null`. Never throws: a `detail` function that fails
  * counts as none, because describing a failure must not replace it.
@@ -212,3 +211,25 @@ export const stackless = <C extends { readonly prototype: Any; readonly declared
   self["_tag"] = Class.declared.tag
   return Object.assign(self, props) as never
 }
+
+/**
+ * Says, in one sentence, what could not be done: a link of the printed chain above the failure itself. Give a function
+ * when making the text costs something: it is called only on failure.
+ *
+ * @example
+ * ```ts
+ * import { Failure, Reasons, Report } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = new Reasons.SystemError({ detail: "disk offline" }).pipe(
+ *   Failure.context("Failed to read the ledger"),
+ *   Failure.context(() => "Failed to start")
+ * )
+ * Effect.runSync(Effect.flip(Effect.sandbox(program)).pipe(Effect.map((cause) => Report.chain(Report.fromCause(cause)))))
+ * // => "Error: Failed to start\n  Caused by: Failed to read the ledger\n  Caused by: system error: disk offline"
+ * ```
+ */
+export const context: {
+  (text: string | (() => string)): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, text: string | (() => string)): Effect.Effect<A, E, R>
+} = dual(2, sentence)

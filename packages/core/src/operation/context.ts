@@ -1,0 +1,126 @@
+/** A value a person can put on an operation as metadata: it stays typed in every output. */
+export type MetadataValue = string | number | boolean
+
+/** One step of what the program was doing when it failed. */
+export interface OperationContext {
+  /** What was being done: `place order`. */
+  readonly action: string | null
+  /** To which thing: `orders.db`, `config.toml`. */
+  readonly locator: string | null
+  /** Action and locator as path segments, in order. */
+  readonly path: ReadonlyArray<string>
+  /** Visible details, in the order they were given; a name may come twice. */
+  readonly fields: ReadonlyArray<readonly [name: string, value: string]>
+  /** Typed details for machines. The innermost context wins where two name the same key. */
+  readonly metadata: Readonly<Record<string, MetadataValue>>
+  /** Whether the action is a sentence about the failure (`Failure.context`) and so a link of the printed chain. */
+  readonly sentence: boolean
+}
+
+/** Details of one operation. */
+export interface Details {
+  /** The thing the operation works on; a path segment of its own. */
+  readonly at?: string | undefined
+  /** Visible details: an object, or pairs where order or repetition matters. Values are shown as text. */
+  readonly fields?: Readonly<Record<string, unknown>> | ReadonlyArray<readonly [string, unknown]> | undefined
+  /** Typed details: text, finite numbers, booleans. Anything else is shown as text. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Any value as text, without ever failing and without running code of a hostile value more than once. */
+export const show = (value: unknown): string => {
+  try {
+    switch (typeof value) {
+      case "string":
+        return value
+      case "object": {
+        if (value === null) return "null"
+        const text = JSON.stringify(value)
+        return text === undefined ? String(value) : text
+      }
+      case "function":
+        return `[function ${value.name}]`
+      default:
+        return String(value)
+    }
+  } catch {
+    return "[unprintable]"
+  }
+}
+
+const metadataValue = (value: unknown): MetadataValue => {
+  if (typeof value === "boolean" || typeof value === "string") return value
+  return typeof value === "number" && Number.isFinite(value) ? value : show(value)
+}
+
+const pairs = (fields: Details["fields"]): ReadonlyArray<readonly [string, string]> => {
+  if (fields === undefined) return []
+  const entries: ReadonlyArray<readonly [string, unknown]> = Array.isArray(fields) ? fields : Object.entries(fields)
+  return entries.map(([name, value]) => [name, show(value)] as const)
+}
+
+/** Builds a context. An empty action or locator counts as none. */
+export const make = (action: string | null, details: Details | undefined, sentence: boolean): OperationContext => {
+  const locator = details?.at === undefined || details.at === "" ? null : details.at
+  const doing = action === "" ? null : action
+  const metadata: Record<string, MetadataValue> = Object.create(null) as Record<string, MetadataValue>
+  for (const [key, value] of Object.entries(details?.metadata ?? {})) {
+    if (key !== "" && value !== undefined) metadata[key] = metadataValue(value)
+  }
+  return {
+    action: doing,
+    locator,
+    path: [doing, locator].filter((segment) => segment !== null),
+    fields: pairs(details?.fields),
+    metadata,
+    sentence
+  }
+}
+
+const push = (segments: Array<string>, segment: string): void => {
+  if (segments.at(-1) !== segment) segments.push(segment)
+}
+
+/**
+ * The path of a failure, outermost segment first, from its contexts in the order they were attached (innermost first).
+ * A context that only locates belongs to the next operation outside of it; one that only carries fields has no say in
+ * the order. Adjacent repetitions collapse.
+ */
+export const pathOf = (contexts: ReadonlyArray<OperationContext>): ReadonlyArray<string> => {
+  const segments: Array<string> = []
+  let pending: Array<string> = []
+  const flush = (into: Array<string>) => {
+    for (const locator of pending) push(into, locator)
+    pending = []
+  }
+  for (const context of contexts.toReversed()) {
+    if (context.action === null) {
+      // Walking outermost first, so a locator met later was attached earlier and goes before those already pending.
+      if (context.locator !== null) pending.unshift(context.locator)
+      continue
+    }
+    const own: Array<string> = []
+    for (const segment of context.path) push(own, segment)
+    flush(own)
+    for (const segment of own) push(segments, segment)
+  }
+  flush(segments)
+  return segments
+}
+
+/** The segments as one text. A separator inside of a segment is escaped, so that the text can be taken apart again. */
+export const joinPath = (segments: ReadonlyArray<string>): string | null =>
+  segments.length === 0 ? null : segments.map((segment) => segment.replaceAll(" / ", " \\/ ")).join(" / ")
+
+/** What all contexts say together: the innermost wins, keys in alphabetical order. */
+export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<Record<string, MetadataValue>> => {
+  const merged = new Map<string, MetadataValue>()
+  for (const context of contexts) {
+    for (const [key, value] of Object.entries(context.metadata)) {
+      if (!merged.has(key)) merged.set(key, value)
+    }
+  }
+  const sorted = Object.create(null) as Record<string, MetadataValue>
+  for (const key of [...merged.keys()].sort()) sorted[key] = merged.get(key)!
+  return sorted
+}

@@ -1,0 +1,119 @@
+/**
+ * One policy for every exit: which values never leave, whatever way they take. Reports, logs, spans and projections all
+ * go through it; nothing has to be switched on.
+ */
+import { Context, Redacted } from "effect"
+import { mask as defaultMask } from "../failure/fields.ts"
+import { type Scanner, scanners } from "./scanners.ts"
+
+/** How values are kept inside. Build one with {@link make}. */
+export interface Policy {
+  /** Whether a field, metadata or header of this name is secret. */
+  readonly isSecretKey: (key: string) => boolean
+  /** A text with everything that looks like a secret, and every secret in `known`, replaced by the mask. */
+  readonly text: (text: string, known?: Iterable<string>) => string
+  /** What stands where a secret stood. */
+  readonly mask: string
+}
+
+/**
+ * Names that are secret by default. Case and separators do not matter, and the last part of a dotted name counts:
+ * `db.API-Key` is an API key.
+ */
+export const defaultKeys: ReadonlyArray<string> = [
+  "password",
+  "passwd",
+  "passphrase",
+  "secret",
+  "token",
+  "apikey",
+  "accesskey",
+  "privatekey",
+  "authorization",
+  "cookie",
+  "session",
+  "sessionid",
+  "credential",
+  "credentials",
+  "cardnumber"
+]
+
+const normalize = (key: string): string =>
+  key
+    .slice(key.lastIndexOf(".") + 1)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, "")
+
+const cut = (text: string, secret: string, mask: string): string => text.split(secret).join(mask)
+
+/**
+ * A redaction policy.
+ *
+ * - `keys`: more names to treat as secret, beside {@link defaultKeys}. Default: none.
+ * - `scanners`: more shapes to look for in every text, beside the built-in ones. Default: none.
+ * - `mask`: what replaces a secret. Default: `<redacted>`.
+ */
+export const make = (options?: {
+  readonly keys?: ReadonlyArray<string>
+  readonly scanners?: ReadonlyArray<Scanner>
+  readonly mask?: string
+}): Policy => {
+  const mask = options?.mask ?? defaultMask
+  const names = [...defaultKeys, ...(options?.keys ?? [])].map(normalize).filter((name) => name !== "")
+  const shapes = [...scanners, ...(options?.scanners ?? [])]
+  return {
+    mask,
+    isSecretKey: (key) => {
+      const name = normalize(key)
+      return names.some((secret) => name.endsWith(secret))
+    },
+    text: (text, known) => {
+      let clean = text
+      for (const secret of known ?? []) clean = cut(clean, secret, mask)
+      for (const { pattern, replace } of shapes) {
+        clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) =>
+          replace(mask, match, ...groups)
+        )
+      }
+      return clean
+    }
+  }
+}
+
+/** The default policy. */
+export const standard: Policy = make()
+
+/** The policy in force. */
+export const Redaction: Context.Reference<Policy> = Context.Reference("@holdfast/core/Redaction", {
+  defaultValue: (): Policy => standard
+})
+
+/** A secret shorter than this would mask half of every text it occurs in. */
+const shortest = 4
+
+const collect = (value: unknown, into: Set<string>): void => {
+  const plain = Redacted.isRedacted(value) ? Redacted.value(value) : value
+  if (typeof plain === "string" && plain.length >= shortest && plain !== defaultMask) into.add(plain)
+}
+
+/**
+ * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` among its own. They are cut
+ * out of every text, because a cause often repeats what it was given.
+ */
+export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Set<string>): void => {
+  for (const key of Object.keys(failure)) {
+    const value: unknown = (failure as Record<string, unknown>)[key]
+    if (sensitive.has(key) || Redacted.isRedacted(value)) collect(value, into)
+  }
+}
+
+/** Adds the values under secret names of a list of pairs. */
+export const secretsOfPairs = (
+  policy: Policy,
+  entries: Iterable<readonly [string, unknown]>,
+  into: Set<string>
+): void => {
+  for (const [key, value] of entries) {
+    if (policy.isSecretKey(key)) collect(value, into)
+  }
+}

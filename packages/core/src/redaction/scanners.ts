@@ -1,0 +1,61 @@
+/** Shapes of secrets that betray themselves in any text. Every expression is bounded, so that no text takes long. */
+export interface Scanner {
+  readonly name: string
+  readonly pattern: RegExp
+  readonly replace: (mask: string, match: string, ...groups: ReadonlyArray<string>) => string
+}
+
+const luhn = (digits: string): boolean => {
+  let sum = 0
+  for (let i = 0; i < digits.length; i++) {
+    let digit = digits.charCodeAt(digits.length - 1 - i) - 48
+    if (i % 2 === 1) {
+      digit *= 2
+      if (digit > 9) digit -= 9
+    }
+    sum += digit
+  }
+  return sum % 10 === 0
+}
+
+export const scanners: ReadonlyArray<Scanner> = [
+  {
+    name: "private key",
+    pattern: /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g,
+    replace: (mask) => mask
+  },
+  {
+    name: "authorization header",
+    pattern: /\b(bearer|basic)(\s{1,4})[\w.~+/=-]{4,}/gi,
+    replace: (mask, _match, scheme, space) => `${scheme}${space}${mask}`
+  },
+  {
+    name: "credentials in a URL",
+    pattern: /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{1,512}@/gi,
+    replace: (mask, _match, scheme) => `${scheme}${mask}@`
+  },
+  {
+    name: "secret query parameter",
+    pattern: /([?&][\w.-]{0,64}(?:token|secret|password|passwd|key|signature|sig|auth)=)[^&\s#"'<>]{1,4096}/gi,
+    replace: (mask, _match, name) => `${name}${mask}`
+  },
+  {
+    name: "JSON web token",
+    pattern: /\beyJ[\w-]{8,4096}\.[\w-]{8,8192}(?:\.[\w-]{0,4096})?/g,
+    replace: (mask) => mask
+  },
+  {
+    name: "cloud key",
+    pattern:
+      /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,255}\b|\bxox[abprs]-[\w-]{10,255}|\bsk_(?:live|test)_\w{10,255}/g,
+    replace: (mask) => mask
+  },
+  {
+    name: "card number",
+    pattern: /\b[3-6]\d{3}(?:[ -]?\d{2,7}){2,4}\b/g,
+    replace: (mask, match) => {
+      const digits = match.replace(/\D/g, "")
+      return digits.length >= 14 && digits.length <= 16 && luhn(digits) ? mask : match
+    }
+  }
+]

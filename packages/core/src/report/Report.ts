@@ -1,0 +1,103 @@
+/**
+ * The diagnostic view of one failure: what it is, what the program was doing, and everything underneath, ready to print.
+ * Secrets are already gone from it.
+ */
+import { Cause, Effect } from "effect"
+import type { Classify } from "../identity/Classifier.ts"
+import { Classifier } from "../identity/Classifier.ts"
+import { isFailure, leafOf, TypeId } from "../failure/model.ts"
+import * as Identity from "../identity/Identity.ts"
+import { type MetadataValue, metadataOf, type OperationContext } from "../operation/Operation.ts"
+import * as Redaction from "../redaction/Redaction.ts"
+import { errorsUnder, type Frame, framesOf } from "./frames.ts"
+import { read } from "../identity/reading.ts"
+import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub } from "./redact.ts"
+
+export { chain, compact, verbose, type ChainOptions } from "./render.ts"
+export type { Frame } from "./frames.ts"
+
+/** The model that every renderer and projection reads. */
+export interface Report {
+  readonly identity: Identity.Identity
+  /** What the program was doing, innermost operation first. */
+  readonly contexts: ReadonlyArray<OperationContext>
+  /** What all contexts say for machines; the innermost wins. */
+  readonly metadata: Readonly<Record<string, MetadataValue>>
+  /** What went wrong underneath, nearest first, root cause last. */
+  readonly frames: ReadonlyArray<Frame>
+  /** The stack of the failure, without its first line, if it has one. */
+  readonly stack: string | null
+}
+
+/** How a report is made. Inside of an effect use {@link make}, which takes both from the fiber. */
+export interface Options {
+  /** What never leaves. Default: `Redaction.standard`. */
+  readonly redaction?: Redaction.Policy
+  /** The application's own table for foreign errors. Default: none. */
+  readonly classify?: Classify
+}
+
+const stackOf = (error: unknown): string | null => {
+  const stack = read(error, "stack")
+  if (typeof stack !== "string") return null
+  const lines = stack.split("\n").filter((line) => /^\s+at\s/.test(line))
+  return lines.length === 0 ? null : lines.join("\n")
+}
+
+/** The secrets of every failure that takes part, and of every context. */
+const secrets = (
+  errors: ReadonlyArray<unknown>,
+  contexts: ReadonlyArray<OperationContext>,
+  policy: Redaction.Policy
+): ReadonlySet<string> => {
+  const known = new Set<string>()
+  for (const error of errors) {
+    if (isFailure(error)) {
+      const leaf = leafOf(error)
+      Redaction.secretsOf(leaf, leaf[TypeId].sensitive, known)
+    }
+  }
+  for (const { fields, metadata } of contexts) {
+    Redaction.secretsOfPairs(policy, fields, known)
+    Redaction.secretsOfPairs(policy, Object.entries(metadata), known)
+  }
+  return known
+}
+
+const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, options: Options | undefined): Report => {
+  const policy = options?.redaction ?? Redaction.standard
+  const { contexts, error } = subject
+  const errors = errorsUnder(error, others)
+  const known = secrets([error, ...errors], contexts, policy)
+  const scrub: Scrub = { policy, text: (text) => policy.text(text, known) }
+  const stack = stackOf(error)
+  return {
+    identity: redactIdentity(Identity.ofSubject(subject), scrub),
+    contexts: contexts.map((context) => redactContext(context, scrub)),
+    metadata: redactMetadata(metadataOf(contexts), scrub),
+    frames: framesOf(errors).map((frame) => redactFrame(frame, scrub)),
+    stack: stack === null ? null : scrub.text(stack)
+  }
+}
+
+const others = (cause: Cause.Cause<unknown>, spokesman: unknown): ReadonlyArray<unknown> =>
+  cause.reasons
+    .filter((reason) => !Cause.isInterruptReason(reason))
+    .map((reason) => (Cause.isFailReason(reason) ? reason.error : reason.defect))
+    .filter((error) => error !== spokesman)
+
+/** The report of a `Cause`: its primary reason speaks, the other reasons follow as causes, in order. */
+export const fromCause = (cause: Cause.Cause<unknown>, options?: Options): Report => {
+  const subject = Identity.primary(cause, options?.classify)
+  return build(subject, others(cause, subject.error), options)
+}
+
+/** The report of any error, or of a `Cause`. Never throws and never changes what it is given. */
+export const of = (error: unknown, options?: Options): Report =>
+  Cause.isCause(error) ? fromCause(error, options) : build(Identity.subject(error, options?.classify), [], options)
+
+/** The report of an error or a `Cause` under the redaction policy and the classifier in force. */
+export const make = (error: unknown): Effect.Effect<Report> =>
+  Effect.withFiber((fiber) =>
+    Effect.succeed(of(error, { redaction: fiber.getRef(Redaction.Redaction), classify: fiber.getRef(Classifier) }))
+  )

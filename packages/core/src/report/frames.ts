@@ -1,0 +1,89 @@
+import type { Category } from "../classification.ts"
+import { detailOf } from "../failure/Failure.ts"
+import { isFailure } from "../failure/model.ts"
+import { classify } from "../identity/Classifier.ts"
+import { messageOf, read, typeOf } from "../identity/reading.ts"
+import { joinPath, type MetadataValue, metadataOf, ofError, pathOf } from "../operation/Operation.ts"
+
+/** One link of what went wrong underneath. Optional members are absent when there is nothing to say. */
+export interface Frame {
+  /** From 0, the nearest cause first. */
+  readonly index: number
+  /** The reason of a declared failure, the message of any other error. */
+  readonly message: string
+  readonly code?: string
+  readonly category?: Category
+  /** Tag or class name. */
+  readonly type?: string
+  readonly reason?: string
+  readonly path?: string
+  readonly detail?: string
+  readonly metadata?: Readonly<Record<string, MetadataValue>>
+  /** True for exactly the last one. */
+  readonly is_root_cause: boolean
+}
+
+/** More causes than this are counted instead of shown; the root cause always stays. */
+export const maxFrames = 32
+
+const describe = (error: unknown, index: number): Frame => {
+  const type = typeOf(error)
+  const base = { index, is_root_cause: false, ...(type === undefined ? {} : { type }) }
+  if (!isFailure(error)) return { ...base, message: messageOf(error) }
+  const { category, code, reason } = classify(error)
+  const contexts = ofError(error)
+  const path = joinPath(pathOf(contexts))
+  const detail = detailOf(error)
+  const metadata = metadataOf(contexts)
+  return {
+    ...base,
+    message: reason,
+    code,
+    category,
+    reason,
+    ...(path === null ? {} : { path }),
+    ...(detail === null ? {} : { detail }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata })
+  }
+}
+
+/**
+ * The errors underneath `error`, and then `others` (parallel failures) with theirs: nearest first, each once, however
+ * they are linked. Linear in their number, and cyclic chains end where they close.
+ */
+export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  const seen = new Set<unknown>([error])
+  const found: Array<unknown> = []
+  const pending: Array<unknown> = []
+  const children = (parent: unknown): void => {
+    const errors = read(parent, "errors")
+    if (Array.isArray(errors)) {
+      for (let i = errors.length - 1; i >= 0; i--) pending.push(read(errors, i))
+    }
+    const cause = read(parent, "cause")
+    if (cause !== undefined && cause !== null) pending.push(cause)
+  }
+  for (let i = others.length - 1; i >= 0; i--) pending.push(others[i])
+  children(error)
+  while (pending.length > 0) {
+    const next = pending.pop()
+    if (seen.has(next)) continue
+    seen.add(next)
+    found.push(next)
+    children(next)
+  }
+  return found
+}
+
+export const framesOf = (errors: ReadonlyArray<unknown>): ReadonlyArray<Frame> => {
+  if (errors.length === 0) return []
+  const shown = errors.length <= maxFrames ? errors : [...errors.slice(0, maxFrames - 2), errors.at(-1)]
+  const frames = shown.map((error, index): Frame => ({
+    ...describe(error, index),
+    is_root_cause: index === shown.length - 1
+  }))
+  if (shown.length === errors.length) return frames
+  const omitted = { message: `… ${errors.length - shown.length} more causes …`, is_root_cause: false }
+  const root = frames.at(-1)!
+  return [...frames.slice(0, -1), { ...omitted, index: frames.length - 1 }, { ...root, index: frames.length }]
+}

@@ -1,0 +1,51 @@
+import type { Identity } from "../identity/Identity.ts"
+import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
+import type { Policy } from "../redaction/Redaction.ts"
+import type { Frame } from "./frames.ts"
+
+export interface Scrub {
+  readonly policy: Policy
+  readonly text: (text: string) => string
+}
+
+const optional = (text: string | null, scrub: Scrub): string | null => (text === null ? null : scrub.text(text))
+
+/** Code and category stay as they are: they are keys, and no value ever gets into them. */
+export const redactIdentity = (identity: Identity, scrub: Scrub): Identity => ({
+  ...identity,
+  reason: scrub.text(identity.reason),
+  detail: optional(identity.detail, scrub),
+  position: optional(identity.position, scrub),
+  path: optional(identity.path, scrub)
+})
+
+export const redactMetadata = (
+  metadata: Readonly<Record<string, MetadataValue>>,
+  { policy, text }: Scrub
+): Readonly<Record<string, MetadataValue>> => {
+  const clean = Object.create(null) as Record<string, MetadataValue>
+  for (const [key, value] of Object.entries(metadata)) {
+    clean[key] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
+  }
+  return clean
+}
+
+export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => ({
+  action: optional(context.action, scrub),
+  locator: optional(context.locator, scrub),
+  path: context.path.map(scrub.text),
+  fields: context.fields.map(
+    ([name, value]) => [name, scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
+  ),
+  metadata: redactMetadata(context.metadata, scrub),
+  sentence: context.sentence
+})
+
+export const redactFrame = (frame: Frame, scrub: Scrub): Frame => ({
+  ...frame,
+  message: scrub.text(frame.message),
+  ...(frame.reason === undefined ? {} : { reason: scrub.text(frame.reason) }),
+  ...(frame.path === undefined ? {} : { path: scrub.text(frame.path) }),
+  ...(frame.detail === undefined ? {} : { detail: scrub.text(frame.detail) }),
+  ...(frame.metadata === undefined ? {} : { metadata: redactMetadata(frame.metadata, scrub) })
+})
