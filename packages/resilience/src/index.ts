@@ -1,0 +1,1 @@
+export * as Backoff from "./backoff/Backoff.ts"

@@ -1,0 +1,31 @@
+import { ConfigError } from "@holdfast/core"
+import { Duration, Option } from "effect"
+
+/**
+ * A policy value is built where the program is built, so a wrong option is thrown there, as the failure that a wrong
+ * configuration file would give. The value itself is never shown.
+ */
+export const refuse = (path: string, expected: string): never => {
+  throw new ConfigError.InvalidValue({ path, expected })
+}
+
+/** A duration option in milliseconds. */
+export const millis = (
+  path: string,
+  input: Duration.Input,
+  range: { readonly above?: number; readonly infinite?: boolean } = {}
+): number => {
+  const decoded = Duration.fromInput(input)
+  const value = Option.isSome(decoded) ? Duration.toMillis(decoded.value) : Number.NaN
+  // Effect reads NaN as a zero duration; an option that is not a number is a mistake.
+  const isNumber = !(typeof input === "number" && Number.isNaN(input)) && !Number.isNaN(value)
+  const { above, infinite = false } = range
+  if (isNumber && (above === undefined ? value >= 0 : value > above) && (infinite || Number.isFinite(value)))
+    return value
+  const what = infinite ? "a duration" : "a finite duration"
+  return refuse(path, above === undefined ? `${what}, zero or more` : `${what} greater than ${above} ms`)
+}
+
+/** A whole number of at least `minimum`. */
+export const count = (path: string, value: number, minimum: number): number =>
+  Number.isSafeInteger(value) && value >= minimum ? value : refuse(path, `a whole number, ${minimum} or more`)
