@@ -19,8 +19,14 @@ export interface Any extends Cause.YieldableError {
   readonly [LeafId]: Any
 }
 
-/** Whether a value is an instance of a declared failure. */
-export const isFailure = (u: unknown): u is Any => Predicate.hasProperty(u, TypeId)
+/** Whether a value is an instance of a declared failure. Total: a revoked proxy is none. */
+export const isFailure = (u: unknown): u is Any => {
+  try {
+    return Predicate.hasProperty(u, TypeId)
+  } catch {
+    return false
+  }
+}
 
 /** The failure that was declared: itself, or the innermost one of a layered failure. */
 export const leafOf = (failure: Any): Any => failure[LeafId]

@@ -44,9 +44,18 @@ export const Classifier: Context.Reference<Classify> = Context.Reference("@holdf
 export const classify = (error: unknown, own?: Classify): Classification => {
   try {
     if (isFailure(error)) return error[TypeId]
-    return own?.(error) ?? classifyForeign(error) ?? Reasons.Unclassified.declared
+    return (own && ask(own, error)) ?? ask(classifyForeign, error) ?? Reasons.Unclassified.declared
   } catch {
     return Reasons.Unclassified.declared
+  }
+}
+
+/** A table that stumbles over a hostile value knows nothing about it. */
+const ask = (table: Classify, error: unknown): Classification | undefined => {
+  try {
+    return table(error)
+  } catch {
+    return undefined
   }
 }
 

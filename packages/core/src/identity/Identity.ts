@@ -6,7 +6,7 @@ import { isFailure, leafOf } from "../failure/model.ts"
 import { joinPath, type OperationContext, ofError, ofReason, pathOf } from "../operation/Operation.ts"
 import * as Reasons from "../reasons/Reasons.ts"
 import { type Classification, classify, type Classify } from "./Classifier.ts"
-import { messageOf } from "./reading.ts"
+import { isCause, messageOf } from "./reading.ts"
 
 /** The six fields. */
 export const Identity = Schema.Struct({
@@ -67,7 +67,7 @@ export const ofSubject = ({ classification, contexts, error }: Subject): Identit
 
 /** An error as the subject of a report. */
 export const subject = (error: unknown, own?: Classify): Subject =>
-  Cause.isCause(error) ? primary(error, own) : subjectOf(error, ofError(error), own)
+  isCause(error) ? primary(error, own) : subjectOf(error, ofError(error), own)
 
 /**
  * What an error is. Total: any value has an identity, a declared failure its own, a foreign error the one of its kind,

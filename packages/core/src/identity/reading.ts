@@ -1,3 +1,4 @@
+import { Cause } from "effect"
 import { show } from "../operation/context.ts"
 
 /** A property of a value that may be hostile: a getter that throws, a revoked proxy. */
@@ -7,6 +8,15 @@ export const read = (value: unknown, key: PropertyKey): unknown => {
     return (value as Record<PropertyKey, unknown>)[key]
   } catch {
     return undefined
+  }
+}
+
+/** Whether a value is a `Cause`, asked of values that may be hostile. */
+export const isCause = (u: unknown): u is Cause.Cause<unknown> => {
+  try {
+    return Cause.isCause(u)
+  } catch {
+    return false
   }
 }
 

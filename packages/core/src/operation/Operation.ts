@@ -28,13 +28,13 @@ class Frame {
     this.parent = parent
     this.fiber = fiber
   }
+}
 
-  isInside(outer: Frame): boolean {
-    for (let frame: Frame | undefined = this; frame !== undefined; frame = frame.parent) {
-      if (frame === outer) return true
-    }
-    return false
+const isInside = (inner: Frame, outer: Frame): boolean => {
+  for (let frame: Frame | undefined = inner; frame !== undefined; frame = frame.parent) {
+    if (frame === outer) return true
   }
+  return false
 }
 
 const Current: Context.Reference<Frame | undefined> = Context.Reference("@holdfast/core/Operation/Current", {
@@ -91,7 +91,7 @@ const attach = <E>(cause: Cause.Cause<E>, boundary: Frame): Cause.Cause<E> => {
     if (Cause.isInterruptReason(reason)) return reason
     const error: unknown = Cause.isFailReason(reason) ? reason.error : reason.defect
     const attached = reason.annotations.get(Attached.key) as Frame | undefined
-    const kept = attached?.isInside(boundary) === true ? attached : undefined
+    const kept = attached !== undefined && isInside(attached, boundary) ? attached : undefined
     const frame = kept ?? passedThrough(boundary, error) ?? boundary
     note(error, frame)
     const outside = boundary.parent

@@ -121,6 +121,6 @@ export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<
     }
   }
   const sorted = Object.create(null) as Record<string, MetadataValue>
-  for (const key of [...merged.keys()].sort()) sorted[key] = merged.get(key)!
+  for (const key of [...merged.keys()].toSorted()) sorted[key] = merged.get(key)!
   return sorted
 }

@@ -10,7 +10,7 @@ import * as Identity from "../identity/Identity.ts"
 import { type MetadataValue, metadataOf, type OperationContext } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
 import { errorsUnder, type Frame, framesOf } from "./frames.ts"
-import { read } from "../identity/reading.ts"
+import { isCause, read } from "../identity/reading.ts"
 import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub } from "./redact.ts"
 
 export { chain, compact, verbose, type ChainOptions } from "./render.ts"
@@ -94,7 +94,7 @@ export const fromCause = (cause: Cause.Cause<unknown>, options?: Options): Repor
 
 /** The report of any error, or of a `Cause`. Never throws and never changes what it is given. */
 export const of = (error: unknown, options?: Options): Report =>
-  Cause.isCause(error) ? fromCause(error, options) : build(Identity.subject(error, options?.classify), [], options)
+  isCause(error) ? fromCause(error, options) : build(Identity.subject(error, options?.classify), [], options)
 
 /** The report of an error or a `Cause` under the redaction policy and the classifier in force. */
 export const make = (error: unknown): Effect.Effect<Report> =>

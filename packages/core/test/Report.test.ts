@@ -1,0 +1,203 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Failure, Operation, Reasons, Redaction, Report } from "@holdfast/core"
+import { Cause, Effect, Exit, Schema } from "effect"
+import * as fc from "fast-check"
+
+class LoginRefused extends Failure.Tagged<LoginRefused>()(
+  "ReportLoginRefused",
+  { user: Schema.String, password: Failure.sensitive(Schema.String) },
+  { code: "biz.report.login_refused" }
+) {}
+
+const causeOf = (effect: Effect.Effect<unknown, unknown>): Cause.Cause<unknown> => {
+  const exit = Effect.runSyncExit(effect)
+  return Exit.isFailure(exit) ? exit.cause : Cause.empty
+}
+
+describe("Report", () => {
+  const failing = Effect.fail(
+    new Reasons.SystemError({
+      detail: "route file invalid",
+      position: "cfg.ts:9",
+      cause: new Reasons.ValidationError({ detail: "bad port", cause: new Error("not a number") })
+    })
+  ).pipe(
+    Operation.doing("load routes", {
+      at: "routes.toml",
+      fields: { line: 12 },
+      metadata: { "component.name": "engine" }
+    }),
+    Failure.context("Failed to start")
+  )
+
+  it("prints a chain: the sentences, the failure, and every cause to the root", () => {
+    assert.strictEqual(
+      Report.chain(Report.fromCause(causeOf(failing))),
+      [
+        "Error: Failed to start",
+        "  Caused by: system error: route file invalid",
+        "  Caused by: validation error: bad port",
+        "  Caused by: not a number"
+      ].join("\n")
+    )
+  })
+
+  it("prints everything in the verbose form", () => {
+    assert.strictEqual(
+      Report.verbose(Report.fromCause(causeOf(failing))),
+      [
+        "reason: system error",
+        "detail: route file invalid",
+        "position: cfg.ts:9",
+        "context:",
+        "  [0] doing: load routes",
+        "      at: routes.toml",
+        "      1. line: 12",
+        "  [1] doing: Failed to start",
+        "path: Failed to start / load routes / routes.toml",
+        `metadata: component.name="engine"`,
+        "caused by:",
+        "  [0] validation error: bad port [biz.validation_error]",
+        "  [1] not a number"
+      ].join("\n")
+    )
+  })
+
+  it("adds the stack on request", () => {
+    assert.match(
+      Report.chain(Report.of(new Error("boom")), { stack: true }),
+      /^Error: unclassified error: boom\n\s+at /
+    )
+  })
+
+  it("keeps parallel failures as causes, in order, each once", () => {
+    const shared = new Error("shared root")
+    const cause = Cause.combine(
+      Cause.fail(new Reasons.NotFound({ cause: shared })),
+      Cause.fail(new Reasons.Conflict({ cause: shared }))
+    )
+    const { frames } = Report.fromCause(cause)
+    assert.deepStrictEqual(
+      frames.map((frame) => [frame.index, frame.message, frame.is_root_cause]),
+      [
+        [0, "shared root", false],
+        [1, "conflict", true]
+      ]
+    )
+  })
+
+  it("unfolds an AggregateError", () => {
+    const { frames } = Report.of(new AggregateError([new Error("a"), new Error("b", { cause: "c" })], "both"))
+    assert.deepStrictEqual(
+      frames.map((frame) => frame.message),
+      ["a", "b", "c"]
+    )
+  })
+
+  it("ends where a chain of causes closes on itself", () => {
+    const a = new Error("a")
+    const b = new Error("b", { cause: a })
+    a.cause = b
+    assert.strictEqual(Report.chain(Report.of(a)), "Error: unclassified error: a\n  Caused by: b")
+  })
+
+  it("shows the first and the last of 100 000 causes, and says how many it left out", () => {
+    let error = new Error("root")
+    for (let i = 0; i < 100_000; i++) error = new Error(`link ${i}`, { cause: error })
+    const { frames } = Report.of(error)
+    assert.strictEqual(frames.length, 32)
+    assert.strictEqual(frames[0]?.message, "link 99998")
+    assert.strictEqual(frames.at(-2)?.message, "… 99969 more causes …")
+    assert.strictEqual(frames.at(-1)?.message, "root")
+    assert.deepStrictEqual(
+      frames.filter((frame) => frame.is_root_cause),
+      [frames.at(-1)]
+    )
+  })
+
+  it("keeps every text on its line, so that no text can forge another", () => {
+    const report = Report.of(new Reasons.DataError({ detail: "a\nError: forged\u001b[31m" }))
+    assert.strictEqual(Report.chain(report), "Error: data error: a\\nError: forged\\u{1b}[31m")
+    assert.strictEqual(Report.verbose(report), "reason: data error\ndetail: a\n  Error: forged\\u{1b}[31m")
+  })
+})
+
+const secret = "s3cr3t-Value-42"
+
+describe("Redaction", () => {
+  const shapes: ReadonlyArray<readonly [string, string, string]> = [
+    ["a bearer token", "authorization: Bearer abc.def-ghi", "authorization: Bearer <redacted>"],
+    ["credentials in a URL", "GET http://ada:hunter2@host/x failed", "GET http://<redacted>@host/x failed"],
+    ["a secret query parameter", "http://host/x?api_key=abc&y=1", "http://host/x?api_key=<redacted>&y=1"],
+    ["a JSON web token", "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "got <redacted>"],
+    ["a private key", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "<redacted>"],
+    ["a card number", "card 4111 1111 1111 1111 refused", "card <redacted> refused"],
+    ["a number that is no card", "order 4111 1111 1111 1112", "order 4111 1111 1111 1112"],
+    ["a timestamp in nanoseconds", "at 1763815193000000000", "at 1763815193000000000"]
+  ]
+  it.each(shapes)("finds %s in any text", (_name, text, clean) => {
+    assert.strictEqual(Redaction.standard.text(text), clean)
+    assert.strictEqual(Redaction.standard.text(clean), clean)
+  })
+
+  it("knows secret names whatever their case, separators and prefix", () => {
+    for (const key of [
+      "password",
+      "X-API-Key",
+      "db.Access_Key",
+      "http.request.header.authorization",
+      "Set-Cookie",
+      "refreshToken"
+    ]) {
+      assert.isTrue(Redaction.standard.isSecretKey(key), key)
+    }
+    for (const key of ["sku", "path", "tokens_used", "key"]) assert.isFalse(Redaction.standard.isSecretKey(key), key)
+  })
+
+  it("masks a value under a secret name wherever else it occurs", () => {
+    const report = Report.fromCause(
+      causeOf(
+        Effect.fail(new Reasons.NetworkError({ cause: new Error(`refused ${secret}`) })).pipe(
+          Operation.doing("log in", { fields: { password: secret } })
+        )
+      )
+    )
+    assert.deepStrictEqual(report.contexts[0]?.fields, [["password", "<redacted>"]])
+    assert.strictEqual(report.frames[0]?.message, "refused <redacted>")
+  })
+
+  it("lets no planted secret out, whatever slot it is in", () => {
+    const slots: Record<string, (s: string) => Effect.Effect<never, unknown>> = {
+      "sensitive field": (s) => Effect.fail(new LoginRefused({ user: "ada", password: s })),
+      "sensitive field repeated by the cause": (s) =>
+        Effect.fail(new LoginRefused({ user: "ada", password: s, cause: new Error(`bad ${s}`), detail: `tried ${s}` })),
+      "sensitive field of a cause": (s) =>
+        Effect.fail(new Reasons.DataError({ cause: new LoginRefused({ user: "ada", password: s }), detail: s })),
+      "secret field": (s) => Effect.fail(new Error(s)).pipe(Operation.doing(`do ${s}`, { fields: { token: s } })),
+      "secret metadata": (s) =>
+        Effect.fail(new Error(s)).pipe(Operation.doing("do", { at: s, metadata: { "db.password": s } })),
+      "bearer header": (s) => Effect.fail(new Error(`sent Bearer ${s}`)),
+      "URL credentials": (s) =>
+        Effect.fail(new Error(`http://user:${s}@host/`)).pipe(Operation.at(`https://x:${s}@h/p`)),
+      "query parameter": (s) => Effect.die(new Error(`http://host/?token=${s}`))
+    }
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(slots)),
+        fc.stringMatching(/^[A-Za-z0-9]{12,40}$/),
+        (slot, planted) => {
+          const cause = causeOf(slots[slot]!(planted))
+          const report = Report.fromCause(cause)
+          const outputs = [
+            JSON.stringify(report),
+            Report.compact(report),
+            Report.verbose(report),
+            Report.chain(report, { stack: true })
+          ]
+          for (const output of outputs) assert.notInclude(output, planted, slot)
+        }
+      ),
+      { numRuns: 400 }
+    )
+  })
+})
