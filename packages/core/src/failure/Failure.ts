@@ -225,8 +225,8 @@ export const stackless = <C extends { readonly prototype: Any; readonly declared
  *   Failure.context("Failed to read the ledger"),
  *   Failure.context(() => "Failed to start")
  * )
- * Effect.runSync(Effect.flip(Effect.sandbox(program)).pipe(Effect.map((cause) => Report.chain(Report.fromCause(cause)))))
- * // => "Error: Failed to start\n  Caused by: Failed to read the ledger\n  Caused by: system error: disk offline"
+ * const cause = Effect.runSync(Effect.flip(Effect.sandbox(program)))
+ * Report.chain(Report.fromCause(cause)).split("\n") // => ["Error: Failed to start", "  Caused by: Failed to read the ledger", "  Caused by: system error: disk offline"]
  * ```
  */
 export const context: {

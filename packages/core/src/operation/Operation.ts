@@ -151,8 +151,8 @@ const safely = (describe: () => OperationContext): (() => OperationContext) => {
  *   Operation.doing("write ledger", { at: "orders.db", fields: { sku: "A-1" } }),
  *   Operation.doing("place order")
  * )
- * Effect.runSync(Effect.flip(program).pipe(Effect.map((failure) => Identity.of(failure).path)))
- * // => "place order / write ledger / orders.db"
+ * const failure = Effect.runSync(Effect.flip(program))
+ * Identity.of(failure).path // => "place order / write ledger / orders.db"
  * ```
  */
 export const doing: {
