@@ -1,1 +1,2 @@
 export * as Backoff from "./backoff/Backoff.ts"
+export * as Retry from "./retry/Retry.ts"

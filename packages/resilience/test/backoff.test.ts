@@ -3,10 +3,7 @@ import { Backoff } from "@holdfast/resilience"
 import { Duration, Effect, Random, Schedule } from "effect"
 import * as fc from "fast-check"
 
-const assertNear = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>) => {
-  assert.strictEqual(actual.length, expected.length)
-  actual.forEach((value, i) => assert.approximately(value, expected[i]!, 0.1))
-}
+const rounded = (delays: ReadonlyArray<number>) => delays.map((delay) => Math.round(delay * 10) / 10)
 
 const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0
@@ -20,16 +17,6 @@ const bounds = (backoff: Backoff.Backoff) => {
   const lowest = Backoff.preview(backoff, 1, () => 0)[0]!
   const highest = Backoff.preview(backoff, 1, () => 1 - 1e-12)[0]!
   return [Math.round(lowest), Math.round(highest)]
-}
-
-const assertRefused = (make: () => unknown, message: string) => {
-  try {
-    make()
-  } catch (error) {
-    assert.include((error as Error).message, message)
-    return
-  }
-  assert.fail("was accepted")
 }
 
 describe("Backoff growth", () => {
@@ -63,10 +50,7 @@ describe("decorrelated backoff, version 2", () => {
     [1 - 1e-12, [1377.2, 1460.1, 2865.8, 5717.8, 11430.3, 22858.0]]
   ]
   it.each(table)("follows the published vectors within 0.1 ms for r = %d", (r, expected) => {
-    assertNear(
-      Backoff.preview(Backoff.decorrelated("1 second"), 6, () => r),
-      expected
-    )
+    assert.deepStrictEqual(rounded(Backoff.preview(Backoff.decorrelated("1 second"), 6, () => r)), expected)
   })
 
   it("ends with the cap, not with zero or NaN, where powers of two run out", () => {
@@ -184,15 +168,15 @@ describe("any backoff", () => {
   )
 
   it("refuses an option that makes no sense, naming it and not its value", () => {
-    assertRefused(() => Backoff.constant(-1), "Backoff.constant.delay: a finite duration, zero or more")
-    assertRefused(() => Backoff.linear(Number.NaN), "Backoff.linear.step: a finite duration, zero or more")
-    assertRefused(() => Backoff.linear("soon" as never), "Backoff.linear.step: a finite duration, zero or more")
-    assertRefused(
+    assert.throws(() => Backoff.constant(-1), "Backoff.constant.delay: a finite duration, zero or more")
+    assert.throws(() => Backoff.linear(Number.NaN), "Backoff.linear.step: a finite duration, zero or more")
+    assert.throws(() => Backoff.linear("soon" as never), "Backoff.linear.step: a finite duration, zero or more")
+    assert.throws(
       () => Backoff.exponential(1, { factor: 0.5 }),
       "Backoff.exponential.factor: a finite number, 1 or more"
     )
-    assertRefused(() => Backoff.constant(1, { cap: 0 }), "Backoff.constant.cap: a finite duration greater than 0 ms")
-    assertRefused(() => Backoff.constant(1, { jitter: { plusMinus: 2 } }), "Backoff.constant.jitter.plusMinus")
-    assertRefused(() => Backoff.constant(1, { jitter: "some" as never }), "Backoff.constant.jitter")
+    assert.throws(() => Backoff.constant(1, { cap: 0 }), "Backoff.constant.cap: a finite duration greater than 0 ms")
+    assert.throws(() => Backoff.constant(1, { jitter: { plusMinus: 2 } }), "Backoff.constant.jitter.plusMinus")
+    assert.throws(() => Backoff.constant(1, { jitter: "some" as never }), "Backoff.constant.jitter")
   })
 })

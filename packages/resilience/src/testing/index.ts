@@ -1,0 +1,2 @@
+/** Scripted dependencies and recorders, for tests of programs that use the policies. */
+export { type Dependency, dependency, type Script } from "./dependency.ts"
