@@ -1,0 +1,1 @@
+export * as Spool from "./spool/Spool.ts"

@@ -1,0 +1,80 @@
+import { Effect, FileSystem, type PlatformError, Predicate, Schema } from "effect"
+import { crc32c } from "./crc32c.ts"
+import { SpoolError, SpoolFull, SpoolUnavailable } from "./SpoolError.ts"
+
+/** Says what the disk refused, in the spool's own terms. */
+export const refused =
+  (directory: string, operation: string, path: string, size = 0) =>
+  (error: PlatformError.PlatformError): SpoolError => {
+    const { cause } = error.reason
+    const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+    return SpoolError.from(
+      code === "ENOSPC" || code === "EDQUOT"
+        ? new SpoolFull({ directory, size, cause: error })
+        : new SpoolUnavailable({ path, operation, cause: error })
+    )
+  }
+
+export const segmentPath = (directory: string, first: number): string =>
+  `${directory}/${String(first).padStart(16, "0")}.seg`
+
+/** The sequence a segment file was named after; `undefined` for any other file. */
+export const sequenceOf = (name: string): number | undefined => {
+  const match = /^(\d{16})\.seg$/.exec(name)
+  return match === null ? undefined : Number(match[1])
+}
+
+/**
+ * Makes the names in a directory durable, where the file system can. It is the second half of making a new file durable,
+ * and not every system knows it: without it the file is as durable as the system makes it on its own.
+ */
+export const syncDirectory = (fs: FileSystem.FileSystem, directory: string): Effect.Effect<void> =>
+  fs.open(directory, { flag: "r" }).pipe(
+    Effect.flatMap((file) => file.sync),
+    Effect.scoped,
+    Effect.ignore
+  )
+
+/** Replaces a file in one step: readers see the old text or the new one. */
+export const replace = (
+  fs: FileSystem.FileSystem,
+  path: string,
+  text: string
+): Effect.Effect<void, PlatformError.PlatformError> =>
+  fs
+    .writeFileString(`${path}.draft`, text, { flag: "w", mode: 0o600 })
+    .pipe(Effect.andThen(fs.rename(`${path}.draft`, path)))
+
+/** Which records are done, as remembered on disk. */
+export interface Cursor {
+  readonly done: number
+  /** Done beyond `done`, out of order. */
+  readonly beyond: ReadonlyArray<number>
+}
+
+const CursorText = Schema.fromJsonString(
+  Schema.Struct({ done: Schema.Natural, beyond: Schema.Array(Schema.Natural), check: Schema.Natural })
+)
+
+const maxBeyond = 1024
+
+const checkOf = (cursor: Cursor): number =>
+  crc32c(Uint8Array.from(`${cursor.done}:${cursor.beyond.join(",")}`, (char) => char.charCodeAt(0)))
+
+export const writeCursor = (
+  fs: FileSystem.FileSystem,
+  directory: string,
+  done: number,
+  doneBeyond: Iterable<number>
+): Effect.Effect<void, PlatformError.PlatformError> => {
+  const cursor: Cursor = { done, beyond: Array.from(doneBeyond).slice(0, maxBeyond) }
+  return replace(fs, `${directory}/cursor`, JSON.stringify({ ...cursor, check: checkOf(cursor) }))
+}
+
+/** The cursor is a hint: one that is missing or damaged means that records are sent again, never that one is skipped. */
+export const readCursor = (fs: FileSystem.FileSystem, directory: string): Effect.Effect<Cursor | undefined> =>
+  fs.readFileString(`${directory}/cursor`).pipe(
+    Effect.flatMap(Schema.decodeUnknownEffect(CursorText)),
+    Effect.map((cursor) => (cursor.check === checkOf(cursor) ? cursor : undefined)),
+    Effect.orElseSucceed(() => undefined)
+  )

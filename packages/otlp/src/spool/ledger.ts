@@ -1,0 +1,153 @@
+import type { Entry } from "./record.ts"
+
+/** One file of the log. */
+export interface Segment {
+  readonly first: number
+  readonly path: string
+  /** Oldest first. */
+  readonly entries: Array<Entry>
+  /** How many of the oldest entries are done. */
+  head: number
+  bytes: number
+}
+
+/**
+ * Which records there are, which are out for delivery, which are done. Plain bookkeeping: no clock, no disk. The spool
+ * changes it only while it holds its lock, and only after the disk has agreed.
+ */
+export interface Ledger {
+  readonly segments: Array<Segment>
+  /** Out for delivery. */
+  readonly taken: Set<number>
+  /** Done out of order: behind the oldest record that is not done. */
+  readonly done: Set<number>
+  /** Every record up to this one is done. */
+  cursor: number
+  /** The sequence of the next record. */
+  next: number
+  records: number
+  items: number
+  bytes: number
+}
+
+export const empty = (cursor: number): Ledger => ({
+  segments: [],
+  taken: new Set(),
+  done: new Set(),
+  cursor,
+  next: cursor + 1,
+  records: 0,
+  items: 0,
+  bytes: 0
+})
+
+export const isDone = (ledger: Ledger, sequence: number): boolean =>
+  sequence <= ledger.cursor || ledger.done.has(sequence)
+
+/** Adds a segment, records it already holds included, behind the others. */
+export const addSegment = (
+  ledger: Ledger,
+  segment: { readonly first: number; readonly path: string; readonly entries: Array<Entry>; readonly bytes: number }
+): Segment => {
+  const added: Segment = { ...segment, head: 0 }
+  ledger.segments.push(added)
+  ledger.bytes += added.bytes
+  for (const entry of added.entries) {
+    if (isDone(ledger, entry.sequence)) continue
+    ledger.records++
+    ledger.items += entry.items
+  }
+  advance(ledger, added)
+  return added
+}
+
+export const append = (ledger: Ledger, segment: Segment, entry: Entry, bytes: number): void => {
+  segment.entries.push(entry)
+  segment.bytes += bytes
+  ledger.bytes += bytes
+  ledger.records++
+  ledger.items += entry.items
+  ledger.next = entry.sequence + 1
+}
+
+export interface Found {
+  readonly segment: Segment
+  readonly entry: Entry
+}
+
+/** The oldest record that is neither done nor, unless asked for, out for delivery. */
+export const oldest = (ledger: Ledger, options: { readonly taken: boolean }): Found | undefined => {
+  for (const segment of ledger.segments) {
+    for (let at = segment.head; at < segment.entries.length; at++) {
+      const entry = segment.entries[at]!
+      if (isDone(ledger, entry.sequence)) continue
+      if (options.taken || !ledger.taken.has(entry.sequence)) return { segment, entry }
+    }
+  }
+  return undefined
+}
+
+/** The record with this sequence, unless it is done or was never here. */
+export const find = (ledger: Ledger, sequence: number): Found | undefined => {
+  if (isDone(ledger, sequence)) return undefined
+  const segment = ledger.segments.findLast((candidate) => candidate.first <= sequence)
+  if (segment === undefined) return undefined
+  let low = segment.head
+  let high = segment.entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (segment.entries[middle]!.sequence < sequence) low = middle + 1
+    else high = middle
+  }
+  const entry = segment.entries[low]
+  return entry?.sequence === sequence ? { segment, entry } : undefined
+}
+
+/** Marks a record done. Returns it, or `undefined` when there was nothing to do. */
+export const complete = (ledger: Ledger, sequence: number): Entry | undefined => {
+  const found = find(ledger, sequence)
+  if (found === undefined) return undefined
+  ledger.done.add(sequence)
+  ledger.taken.delete(sequence)
+  ledger.records--
+  ledger.items -= found.entry.items
+  advance(ledger, found.segment)
+  moveCursor(ledger)
+  return found.entry
+}
+
+/** Takes a segment out, whatever is still in it. Returns what was lost by that. */
+export const drop = (ledger: Ledger, segment: Segment): { readonly records: number; readonly items: number } => {
+  let records = 0
+  let items = 0
+  for (let at = segment.head; at < segment.entries.length; at++) {
+    const entry = segment.entries[at]!
+    if (isDone(ledger, entry.sequence)) continue
+    records++
+    items += entry.items
+    ledger.done.add(entry.sequence)
+    ledger.taken.delete(entry.sequence)
+  }
+  ledger.segments.splice(ledger.segments.indexOf(segment), 1)
+  ledger.records -= records
+  ledger.items -= items
+  ledger.bytes -= segment.bytes
+  moveCursor(ledger)
+  return { records, items }
+}
+
+export const isFinished = (segment: Segment): boolean => segment.head === segment.entries.length
+
+const advance = (ledger: Ledger, segment: Segment): void => {
+  while (segment.head < segment.entries.length && isDone(ledger, segment.entries[segment.head]!.sequence)) {
+    segment.head++
+  }
+}
+
+const moveCursor = (ledger: Ledger): void => {
+  const first = oldest(ledger, { taken: true })
+  ledger.cursor = Math.max(ledger.cursor, first === undefined ? ledger.next - 1 : first.entry.sequence - 1)
+  for (const sequence of ledger.done) {
+    if (sequence <= ledger.cursor) ledger.done.delete(sequence)
+  }
+}

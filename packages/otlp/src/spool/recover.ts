@@ -1,0 +1,79 @@
+import { Effect, type FileSystem } from "effect"
+import { readCursor, refused, sequenceOf, syncDirectory } from "./files.ts"
+import * as Ledger from "./ledger.ts"
+import { type Entry, scan } from "./record.ts"
+import { SpoolCorrupt, SpoolError } from "./SpoolError.ts"
+
+export interface Recovered {
+  readonly ledger: Ledger.Ledger
+  /** Records that were acknowledged to their writer, not yet delivered, and cannot be read any more. */
+  readonly corrupted: number
+}
+
+/** Where segments of which nothing can be read, and refused records, are kept for a person to look at. */
+export const deadLetters = (directory: string): string => `${directory}/dead-letter`
+
+/** Reads a directory as a crash, a bad disk or a person may have left it. */
+export const recover = Effect.fnUntraced(function* (
+  fs: FileSystem.FileSystem,
+  directory: string
+): Effect.fn.Return<Recovered, SpoolError> {
+  const names = yield* fs
+    .readDirectory(directory)
+    .pipe(Effect.mapError(refused(directory, "read the directory", directory)))
+  const segments = names.flatMap((name) => {
+    const first = sequenceOf(name)
+    return first === undefined ? [] : [{ first, path: `${directory}/${name}` }]
+  })
+  segments.sort((a, b) => a.first - b.first)
+  const cursor = yield* readCursor(fs, directory)
+  const ledger = Ledger.empty(cursor?.done ?? 0)
+  for (const sequence of cursor?.beyond ?? []) ledger.done.add(sequence)
+
+  let corrupted = 0
+  /** The sequence that must come next if no segment is missing; unknown until something tells it. */
+  let expected = cursor === undefined ? undefined : cursor.done + 1
+  for (const { first, path } of segments) {
+    const bytes = yield* fs.readFile(path).pipe(Effect.mapError(refused(directory, "read", path)))
+    const found = scan(bytes, first, ledger.cursor)
+    if (found.header === "newer") {
+      return yield* SpoolError.from(new SpoolCorrupt({ path, what: "it was written by a newer version" }))
+    }
+    if (expected !== undefined && first > expected) {
+      corrupted += Math.max(0, first - Math.max(expected, ledger.cursor + 1))
+    }
+    expected = Math.max(expected ?? 0, found.next)
+    corrupted += found.corrupted
+    ledger.next = Math.max(ledger.next, found.next, found.header === "torn" ? 0 : first + 1)
+    if (found.entries.length === 0) {
+      yield* found.corrupted === 0 ? remove(fs, path) : setAside(fs, directory, path)
+      continue
+    }
+    const segment = Ledger.addSegment(ledger, {
+      first,
+      path,
+      entries: found.entries as Array<Entry>,
+      bytes: bytes.length
+    })
+    // Only from the front: a hole in the middle would look like a lost segment the next time.
+    if (ledger.segments.length === 1 && Ledger.isFinished(segment)) {
+      Ledger.drop(ledger, segment)
+      yield* remove(fs, path)
+    }
+  }
+  return { ledger, corrupted }
+})
+
+const remove = (fs: FileSystem.FileSystem, path: string) => Effect.ignore(fs.remove(path, { force: true }))
+
+const setAside = (fs: FileSystem.FileSystem, directory: string, path: string) => {
+  const folder = deadLetters(directory)
+  const name = path.slice(path.lastIndexOf("/") + 1)
+  return fs
+    .makeDirectory(folder, { recursive: true, mode: 0o700 })
+    .pipe(
+      Effect.andThen(fs.rename(path, `${folder}/${name}.corrupt`)),
+      Effect.andThen(syncDirectory(fs, directory)),
+      Effect.ignore
+    )
+}
