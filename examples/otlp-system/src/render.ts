@@ -1,0 +1,83 @@
+/** What a person sees. Pure: texts from numbers. */
+import type { BreakerState, Summary } from "./tally.ts"
+
+export interface Style {
+  readonly colour: boolean
+}
+
+const paint = (style: Style, code: number, text: string): string => (style.colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+
+const number = (n: number): string => n.toLocaleString("en-US")
+
+const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
+
+const stateColour: Readonly<Record<BreakerState, number>> = { closed: 32, open: 31, half_open: 33, isolated: 35 }
+
+const clock = (millis: number): string => `${(millis / 1000).toFixed(1).padStart(6)} s`
+
+/** `  12.3 s  breaker   closed -> open` */
+export const transition = (style: Style, at: number, from: BreakerState, to: BreakerState): string =>
+  `${clock(at)}  breaker   ${from} -> ${paint(style, stateColour[to], to)}`
+
+export const phase = (style: Style, at: number, title: string): string => `${clock(at)}  receiver  ${paint(style, 36, title)}`
+
+export const input = (style: Style, at: number, path: string): string => `${clock(at)}  reading   ${paint(style, 36, path)}`
+
+export const note = (at: number, text: string): string => `${clock(at)}  ${text}`
+
+/** The live line of a terminal. */
+export const progress = (style: Style, summary: Summary, state: BreakerState): string =>
+  [
+    `read ${number(summary.read)}`,
+    `delivered ${number(summary.delivered)}`,
+    `waiting ${number(summary.waiting)}`,
+    `dead-lettered ${number(summary.deadLettered)}`,
+    `breaker ${paint(style, stateColour[state], state)}`
+  ].join("  ")
+
+const table = (rows: ReadonlyArray<readonly [string, string]>): string => {
+  const left = Math.max(...rows.map(([name]) => name.length))
+  const right = Math.max(...rows.map(([, value]) => value.length))
+  return rows.map(([name, value]) => `  ${name.padEnd(left)}  ${value.padStart(right)}`).join("\n")
+}
+
+/** The last word: where every span went, and what it took. */
+export const summary = (style: Style, it: Summary): string => {
+  const spans: Array<readonly [string, string]> = [["spans read", number(it.read)]]
+  if (it.resumed > 0) spans.push(["done by an earlier run", number(it.resumed)])
+  if (it.inherited > 0) spans.push(["found in the spool", number(it.inherited)])
+  spans.push(
+    ["delivered at the first try", number(it.deliveredFirst)],
+    ["delivered after retry", number(it.deliveredAfterRetry)],
+    ["deferred to the spool", number(it.deferred)],
+    ["drained from the spool", number(it.drained)],
+    ["waiting in the spool", number(it.waiting)],
+    ["dead-lettered", number(it.deadLettered)],
+    ["refused by the collector", number(it.refused)],
+    ["lost", number(it.lost)]
+  )
+  const effort: ReadonlyArray<readonly [string, string]> = [
+    ["requests sent", number(it.attempts)],
+    ["of them failed", number(it.failedAttempts)],
+    ["turned away by the breaker", number(it.rejections)],
+    ["breaker closed", seconds(it.millisIn.closed)],
+    ["breaker open", seconds(it.millisIn.open)],
+    ["breaker half open", seconds(it.millisIn.half_open)]
+  ]
+  const parts = [paint(style, 1, "Where the spans went"), table(spans), paint(style, 1, "What it took"), table(effort)]
+  if (it.receiver !== undefined) {
+    const agrees = it.receiver.distinct === it.delivered
+    parts.push(
+      paint(style, 1, "What the receiver says"),
+      table([
+        ["distinct spans", number(it.receiver.distinct)],
+        ["spans received twice", number(it.receiver.duplicates)],
+        ["requests", number(it.receiver.requests)]
+      ]),
+      agrees
+        ? paint(style, 32, "Both counts agree: nothing was lost.")
+        : paint(style, 31, `The counts differ: ${number(it.delivered)} delivered, ${number(it.receiver.distinct)} received.`)
+    )
+  }
+  return parts.join("\n")
+}
