@@ -10,7 +10,7 @@
  * ignored; a damaged record is skipped and counted, and the segments behind it still replay; files with other names are
  * left alone; a segment of a newer version is refused with {@link SpoolCorrupt} instead of being misread.
  */
-import { Clock, Context, Duration, Effect, FileSystem, Layer, Option, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
 import { refused, replace } from "./files.ts"
 import { open } from "./journal.ts"
 import * as Ledger from "./ledger.ts"

@@ -1,4 +1,4 @@
-import { Effect, FileSystem, type PlatformError, Predicate, Schema } from "effect"
+import { Effect, type FileSystem, type PlatformError, Predicate, Schema } from "effect"
 import { crc32c } from "./crc32c.ts"
 import { SpoolError, SpoolFull, SpoolUnavailable } from "./SpoolError.ts"
 

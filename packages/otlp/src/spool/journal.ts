@@ -1,4 +1,4 @@
-import { Clock, Effect, Exit, FileSystem, type PlatformError, Schedule, Scope, Semaphore } from "effect"
+import { Clock, Effect, Exit, type FileSystem, type PlatformError, Schedule, Scope, Semaphore } from "effect"
 import { refused, segmentPath, syncDirectory, writeCursor } from "./files.ts"
 import * as Ledger from "./ledger.ts"
 import { recover } from "./recover.ts"

@@ -1,4 +1,4 @@
-import { Context, Effect, FileSystem, Option, type PlatformError, Predicate, Random, Schema } from "effect"
+import { Context, Effect, type FileSystem, Option, type PlatformError, Predicate, Random, Schema } from "effect"
 
 /** What a lock needs to know about processes. */
 export interface Processes {

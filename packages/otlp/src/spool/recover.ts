@@ -44,7 +44,7 @@ export const recover = Effect.fnUntraced(function* (
     }
     expected = Math.max(expected ?? 0, found.next)
     corrupted += found.corrupted
-    ledger.next = Math.max(ledger.next, found.next, found.header === "torn" ? 0 : first + 1)
+    ledger.next = Math.max(ledger.next, found.next)
     if (found.entries.length === 0) {
       yield* found.corrupted === 0 ? remove(fs, path) : setAside(fs, directory, path)
       continue

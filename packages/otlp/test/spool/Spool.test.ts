@@ -288,6 +288,26 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
 
+    it.effect("is not lost to somebody who still sees the dead owner's lock when a new owner has come", () =>
+      Effect.gen(function* () {
+        const real = yield* FileSystem.FileSystem
+        const path = yield* directory
+        yield* real.writeFileString(`${path}/LOCK`, JSON.stringify({ pid: process.ppid, started: "" }))
+        let stale = true
+        const fs = yield* faulty(() => ({
+          readFileString: (name, encoding) => {
+            if (!name.endsWith("/LOCK") || !stale) return real.readFileString(name, encoding)
+            stale = false
+            return Effect.succeed(JSON.stringify({ pid: 999_999_999, started: "1" }))
+          }
+        }))
+        const error = yield* Effect.flip(
+          Effect.provideService(life({ directory: path }, drain), FileSystem.FileSystem, fs)
+        )
+        assert.deepInclude(leafOf(error), { _tag: "SpoolLocked", pid: process.ppid })
+      })
+    )
+
     it.effect("that cannot be made or written is a failure with its path, and leaves no lock behind", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -407,7 +427,7 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       () =>
         Effect.gen(function* () {
           const path = yield* directory
-          let full = false
+          let full: "no" | "yes" | "and cannot be truncated" = "no"
           const fs = yield* faulty((real) => ({
             open: (name, options) =>
               Effect.map(real.open(name, options), (file) => ({
@@ -417,7 +437,7 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
                 writeAll: (data) =>
                   Effect.suspend(() =>
                     full
-                      ? Effect.andThen(file.writeAll(data.subarray(0, 17)), Effect.fail(noSpace))
+                      ? Effect.andThen(file.writeAll(data.subarray(0, 31)), Effect.fail(noSpace))
                       : file.writeAll(data)
                   )
               }))
@@ -425,13 +445,13 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
           const scenario = life({ directory: path }, (spool) =>
             Effect.gen(function* () {
               yield* spool.append(bytes("before"), { items: 1 })
-              full = true
-              for (let at = 0; at < 3; at++) {
+              for (const how of ["yes", "and cannot be truncated", "yes"] as const) {
+                full = how
                 const error = yield* Effect.flip(spool.append(bytes("lost"), { items: 1 }))
                 assert.strictEqual(codeOf(error), "sys.spool_full")
                 assert.notProperty(leafOf(error), "limit")
               }
-              full = false
+              full = "no"
               yield* spool.append(bytes("after"), { items: 1 })
               assert.deepInclude(yield* spool.stats, { records: 2, appended: 2 })
             })

@@ -29,6 +29,7 @@ class Model {
 }
 
 const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>) {
+  let steps = 0
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "holdfast-model-" })
   const model = new Model()
@@ -112,17 +113,20 @@ const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>) {
       }
     }
     yield* check
+    steps++
   }
   yield* Scope.close(scope, Exit.void)
+  return steps
 })
 
 it(
   "behaves like two lists through any sequence of operations, restarts and crashes",
   () =>
     fc.assert(
-      fc.asyncProperty(fc.array(op, { minLength: 15, maxLength: 80 }), (ops) =>
-        Effect.runPromise(run(ops).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
-      ),
+      fc.asyncProperty(fc.array(op, { minLength: 15, maxLength: 80 }), async (ops) => {
+        const steps = await Effect.runPromise(run(ops).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
+        assert.strictEqual(steps, ops.length)
+      }),
       { numRuns: 60 }
     ),
   60_000
