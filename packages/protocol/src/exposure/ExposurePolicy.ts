@@ -1,0 +1,140 @@
+/**
+ * What the outside may learn about a failure: its HTTP status, whether its detail may be shown, the hints, whether it may
+ * be tried again. One policy decides for every projection.
+ */
+import { type Category, GrpcCode } from "@holdfast/core"
+import { Context } from "effect"
+import { contract } from "./contract.ts"
+import { closed, type ExposureDecision, type Policy, type Subject } from "./decision.ts"
+
+export { contract } from "./contract.ts"
+export { ExposureDecision, type Origin, type Policy, type Subject } from "./decision.ts"
+export { standard } from "./standard.ts"
+
+/**
+ * The policy in force: `ErrorSnapshot.make` reads it from the fiber. Default: {@link contract}.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
+ * import { Effect } from "effect"
+ *
+ * const response = ErrorSnapshot.make(new Reasons.NotFound({ detail: "order 7" })).pipe(
+ *   Effect.map((snapshot) => Projection.toHttp(snapshot).status),
+ *   Effect.provideService(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard)
+ * )
+ * Effect.runSync(response) // => 404
+ * ```
+ */
+export const ExposurePolicy: Context.Reference<Policy> = Context.Reference("@holdfast/protocol/ExposurePolicy", {
+  defaultValue: (): Policy => contract
+})
+
+/** A policy that opens nothing: every failure is a 500, internal, without hints, not to be tried again. */
+export const bare: Policy = () => closed
+
+/** A part of a decision, or a function that makes one. What it leaves out is decided by the next wider rule. */
+export type Rule = Partial<ExposureDecision> | ((subject: Subject) => Partial<ExposureDecision>)
+
+const apply = (rule: Rule | undefined, subject: Subject): Partial<ExposureDecision> | undefined =>
+  typeof rule === "function" ? rule(subject) : rule
+
+const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
+  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
+
+/**
+ * Composes a policy: a rule for the exact code wins over one for the category, which wins over `otherwise`, member by
+ * member.
+ *
+ * - `byCode`: rules by exact code. Default: none.
+ * - `byCategory`: rules by category. Default: none.
+ * - `otherwise`: decides what the rules leave open. Default: {@link bare}, so that nothing is public unless you say so.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { ExposurePolicy, Projection } from "@holdfast/protocol"
+ *
+ * const policy = ExposurePolicy.make({
+ *   byCode: { "biz.not_found": { http_status: 404 } },
+ *   otherwise: ExposurePolicy.contract
+ * })
+ * Projection.toHttp(new Reasons.NotFound(), { policy }).status // => 404
+ * ```
+ */
+export const make = (rules: {
+  readonly byCode?: Readonly<Record<string, Rule>>
+  readonly byCategory?: Readonly<Partial<Record<Category, Rule>>>
+  readonly otherwise?: Policy
+}): Policy => {
+  const { byCategory, byCode, otherwise = bare } = rules
+  return (subject) => ({
+    ...otherwise(subject),
+    ...apply(own(byCategory, subject.identity.category), subject),
+    ...apply(own(byCode, subject.identity.code), subject)
+  })
+}
+
+const maxHints = 16
+const maxHint = 512
+
+const texts = (value: unknown): ReadonlyArray<string> => {
+  if (!Array.isArray(value)) throw new TypeError("hints are no list")
+  return value.slice(0, maxHints).map((hint: unknown) => {
+    if (typeof hint !== "string") throw new TypeError("a hint is no text")
+    return hint.slice(0, maxHint).toWellFormed()
+  })
+}
+
+const isStatus = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599
+
+/** The decision as it may be used: every member there and of its kind, in declared order, nothing else. */
+const checked = (decision: ExposureDecision): ExposureDecision => {
+  const { default_hints, grpc_code, http_status, operator_hints, retryable, title, visibility } = decision
+  if (!isStatus(http_status)) throw new TypeError(`${String(http_status)} is no error status`)
+  if (visibility !== "public" && visibility !== "internal") throw new TypeError("no such visibility")
+  if (typeof retryable !== "boolean") throw new TypeError("retryable is no boolean")
+  if (title !== undefined && typeof title !== "string") throw new TypeError("title is no text")
+  if (grpc_code !== undefined && !GrpcCode.literals.includes(grpc_code)) throw new TypeError("no such gRPC code")
+  return {
+    http_status,
+    visibility,
+    default_hints: texts(default_hints),
+    retryable,
+    ...(operator_hints === undefined ? {} : { operator_hints: texts(operator_hints) }),
+    ...(title === undefined ? {} : { title: title.slice(0, maxHint).toWellFormed() }),
+    ...(grpc_code === undefined ? {} : { grpc_code })
+  }
+}
+
+/** Whatever a policy says, what was never meant for a caller is not shown to one, and is not the caller's fault. */
+const fenced = (decision: ExposureDecision, { origin }: Subject): ExposureDecision => {
+  if (origin === "defect") {
+    return { ...decision, visibility: "internal", http_status: Math.max(500, decision.http_status) }
+  }
+  return origin === "interruption" ? { ...decision, visibility: "internal" } : decision
+}
+
+/** A decision, and what the policy threw if it could not make one. */
+export interface Attempt {
+  readonly decision: ExposureDecision
+  /** A one-element list when the policy is broken: it threw this, or answered with something that is no decision. */
+  readonly defects: ReadonlyArray<unknown>
+}
+
+/** Asks a policy, and keeps what it threw. Total. */
+export const attempt = (policy: Policy, subject: Subject): Attempt => {
+  try {
+    return { decision: fenced(checked(policy(subject)), subject), defects: [] }
+  } catch (defect) {
+    return { decision: closed, defects: [defect] }
+  }
+}
+
+/**
+ * The decision of a policy. Total: a policy that throws, or answers with something that is no decision, gives a 500 that
+ * shows nothing. The text of a defect or an interruption is internal whatever the policy says.
+ */
+export const decide = (policy: Policy, subject: Subject): ExposureDecision => attempt(policy, subject).decision

@@ -1,0 +1,85 @@
+import type { GrpcCode } from "@holdfast/core"
+import type { ExposureDecision, Policy } from "./decision.ts"
+
+interface Row {
+  readonly http: number
+  readonly grpc: GrpcCode
+}
+
+const row = (http: number, grpc: GrpcCode): Row => ({ http, grpc })
+
+/** Status by exact code, for classifications that do not declare their own. */
+export const table: ReadonlyMap<string, Row> = new Map([
+  ["biz.validation_error", row(422, "INVALID_ARGUMENT")],
+  ["biz.business_error", row(409, "FAILED_PRECONDITION")],
+  ["biz.run_rule_error", row(422, "FAILED_PRECONDITION")],
+  ["biz.not_found", row(404, "NOT_FOUND")],
+  ["biz.permission_denied", row(403, "PERMISSION_DENIED")],
+  ["biz.unauthenticated", row(401, "UNAUTHENTICATED")],
+  ["biz.conflict", row(409, "ABORTED")],
+  ["biz.precondition_failed", row(412, "FAILED_PRECONDITION")],
+  ["biz.payload_too_large", row(413, "OUT_OF_RANGE")],
+  ["biz.rate_limited", row(429, "RESOURCE_EXHAUSTED")],
+  ["sys.data_error", row(500, "DATA_LOSS")],
+  ["sys.io_error", row(500, "INTERNAL")],
+  ["sys.network_error", row(503, "UNAVAILABLE")],
+  ["sys.resource_exhausted", row(503, "RESOURCE_EXHAUSTED")],
+  ["sys.timeout", row(504, "DEADLINE_EXCEEDED")],
+  ["sys.external_service_error", row(502, "UNAVAILABLE")],
+  ["sys.circuit_open", row(503, "UNAVAILABLE")],
+  ["sys.cancelled", row(499, "CANCELLED")],
+  ["sys.unimplemented", row(501, "UNIMPLEMENTED")],
+  ["logic.internal_invariant_broken", row(500, "INTERNAL")]
+])
+
+const grpcOfStatus: ReadonlyMap<number, GrpcCode> = new Map([
+  [400, "INVALID_ARGUMENT"],
+  [401, "UNAUTHENTICATED"],
+  [403, "PERMISSION_DENIED"],
+  [404, "NOT_FOUND"],
+  [409, "ABORTED"],
+  [412, "FAILED_PRECONDITION"],
+  [413, "OUT_OF_RANGE"],
+  [422, "INVALID_ARGUMENT"],
+  [429, "RESOURCE_EXHAUSTED"],
+  [499, "CANCELLED"],
+  [501, "UNIMPLEMENTED"],
+  [502, "UNAVAILABLE"],
+  [503, "UNAVAILABLE"],
+  [504, "DEADLINE_EXCEEDED"]
+])
+
+/** What a caller reads about a failure that is none of its business. */
+const titles: ReadonlyMap<number, string> = new Map([
+  [499, "the request was cancelled"],
+  [501, "not implemented"],
+  [502, "a service this one depends on failed"],
+  [503, "temporarily unavailable"],
+  [504, "timed out"]
+])
+
+/**
+ * The rich policy. Status, gRPC code, retries and hints come from the declaration; what it leaves open comes from the
+ * code, then from category and retryability. Hints for operators stay with operators, and a caller reads a generic title
+ * where the contract would show the internal reason. Configuration is nobody's business outside: it leaves as `INTERNAL`.
+ */
+export const standard: Policy = ({ classification, identity, origin }): ExposureDecision => {
+  const { category } = identity
+  const known = table.get(identity.code)
+  const repeatable = classification.retry !== "never"
+  const http_status = classification.http ?? known?.http ?? (category === "biz" ? 400 : repeatable ? 503 : 500)
+  const isPublic = category === "biz" && origin === "failure"
+  const grpc_code =
+    category === "conf"
+      ? "INTERNAL"
+      : (classification.grpc ?? known?.grpc ?? grpcOfStatus.get(http_status) ?? "INTERNAL")
+  return {
+    http_status,
+    visibility: isPublic ? "public" : "internal",
+    default_hints: classification.hints.client,
+    retryable: repeatable,
+    operator_hints: classification.hints.operator,
+    ...(isPublic ? {} : { title: titles.get(http_status) ?? (http_status < 500 ? identity.reason : "internal error") }),
+    grpc_code
+  }
+}

@@ -1,0 +1,3 @@
+export * as ErrorSnapshot from "./snapshot/ErrorSnapshot.ts"
+export * as ExposurePolicy from "./exposure/ExposurePolicy.ts"
+export * as Projection from "./projection/Projection.ts"

@@ -1,0 +1,152 @@
+/**
+ * How a failure looks from outside: one shape for each kind of reader. Every projection takes a snapshot, or any error or
+ * `Cause`, from which it makes one. None of them throws; all keys are always there, in the declared order.
+ */
+import { Report } from "@holdfast/core"
+import type { ErrorSnapshot, Options } from "../snapshot/ErrorSnapshot.ts"
+import { snapshotOf } from "./input.ts"
+import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
+
+export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
+export { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
+export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
+
+const isPublic = ({ decision }: ErrorSnapshot): boolean => decision.visibility === "public"
+
+const reasonFor = (snapshot: ErrorSnapshot): string =>
+  isPublic(snapshot) ? snapshot.identity.reason : (snapshot.decision.title ?? snapshot.identity.reason)
+
+/** What people inside may read: the hints for everybody, then those for operators. */
+const allHints = ({ decision: { default_hints, operator_hints } }: ErrorSnapshot): ReadonlyArray<string> =>
+  operator_hints === undefined || operator_hints.length === 0 ? default_hints : [...default_hints, ...operator_hints]
+
+/**
+ * What an HTTP caller reads. A public failure shows its detail, else its reason; an internal one its reason only.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ *
+ * Projection.toHttp(new Reasons.SystemError({ detail: "disk /dev/sda1 offline" })).message // => "system error"
+ * ```
+ */
+export const toHttp = (input: unknown, options?: Options): HttpProjection => {
+  const snapshot = snapshotOf(input, options)
+  const { decision, identity } = snapshot
+  return {
+    status: decision.http_status,
+    code: identity.code,
+    category: identity.category,
+    message: isPublic(snapshot) ? (identity.detail ?? identity.reason) : reasonFor(snapshot),
+    visibility: decision.visibility,
+    hints: decision.default_hints
+  }
+}
+
+const reportOf = ({ identity, report, root_metadata, source_frames }: ErrorSnapshot): Report.Report => ({
+  identity,
+  contexts: report.context.map((context) => ({ ...context, sentence: false })),
+  metadata: root_metadata,
+  frames: source_frames,
+  stack: null
+})
+
+/**
+ * What somebody at a terminal reads: the compact text as summary, the verbose text as detail. Control characters are
+ * escaped, so that no text can forge a line or colour one.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ *
+ * Projection.toCli(new Reasons.SystemError({ detail: "disk offline" })).summary // => "system error: disk offline"
+ * ```
+ */
+export const toCli = (input: unknown, options?: Options): CliProjection => {
+  const snapshot = snapshotOf(input, options)
+  const { decision, identity } = snapshot
+  const report = reportOf(snapshot)
+  return {
+    code: identity.code,
+    category: identity.category,
+    summary: Report.compact(report),
+    detail: Report.verbose(report),
+    visibility: decision.visibility,
+    hints: allHints(snapshot)
+  }
+}
+
+/**
+ * What goes into the structured log: everything but the position, whatever its visibility. Contexts come innermost first,
+ * causes nearest first. Write it with {@link stringify} to get exactly one line.
+ *
+ * @example
+ * ```ts
+ * import { Operation, Reasons } from "@holdfast/core"
+ * import { ErrorSnapshot, Projection } from "@holdfast/protocol"
+ * import { Effect } from "effect"
+ *
+ * const program = Operation.doing(new Reasons.SystemError({ detail: "disk offline" }), "write ledger")
+ * const entry = Effect.runSync(
+ *   Effect.flip(Effect.sandbox(program)).pipe(Effect.flatMap(ErrorSnapshot.make), Effect.map(Projection.toLog))
+ * )
+ * entry.operation // => "write ledger"
+ * ```
+ */
+export const toLog = (input: unknown, options?: Options): LogProjection => {
+  const snapshot = snapshotOf(input, options)
+  const { decision, identity, operation, report, root_metadata, source_frames } = snapshot
+  return {
+    code: identity.code,
+    category: identity.category,
+    reason: identity.reason,
+    detail: identity.detail,
+    operation,
+    path: identity.path,
+    visibility: decision.visibility,
+    hints: allHints(snapshot),
+    root_metadata,
+    context: report.context,
+    source_frames
+  }
+}
+
+/**
+ * What another program reads. The detail is there only if it is public; `retryable` says whether to send it again.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ *
+ * const { detail, retryable } = Projection.toRpc(new Reasons.Timeout({ detail: "inventory-7" }))
+ * detail // => null
+ * retryable // => true
+ * ```
+ */
+export const toRpc = (input: unknown, options?: Options): RpcProjection => {
+  const snapshot = snapshotOf(input, options)
+  const { decision, identity } = snapshot
+  return {
+    status: decision.http_status,
+    code: identity.code,
+    category: identity.category,
+    reason: reasonFor(snapshot),
+    detail: isPublic(snapshot) ? identity.detail : null,
+    visibility: decision.visibility,
+    hints: decision.default_hints,
+    retryable: decision.retryable
+  }
+}
+
+// JSON leaves these as they are; terminals and line readers do not.
+const risky = /[\u007f-\u009f\u2028\u2029]/g
+
+const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+
+/** A projection or a snapshot as JSON: one line, keys in declared order, nothing in it that a terminal would obey. */
+export const stringify = (
+  projection: HttpProjection | CliProjection | LogProjection | RpcProjection | ErrorSnapshot
+): string => JSON.stringify(projection).replace(risky, escaped)

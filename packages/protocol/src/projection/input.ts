@@ -1,0 +1,6 @@
+import { Option } from "effect"
+import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+
+/** What a projection is made from: a snapshot as it is, any error or `Cause` through `ErrorSnapshot.of`. */
+export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot =>
+  Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => ErrorSnapshot.of(input, options))

@@ -1,0 +1,71 @@
+import { Redaction } from "@holdfast/core"
+import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { indented, oneLine, quote } from "../text.ts"
+import { snapshotOf } from "./input.ts"
+
+const width = 14
+const gap = " ".repeat(width + 2)
+
+const line = (label: string, text: string): string => `${label.padEnd(width)}: ${text}`
+
+/** `component.name` where it is text, else all metadata: one line or none. */
+const origin = (metadata: ErrorSnapshot.Metadata): ReadonlyArray<string> => {
+  const component = Object.hasOwn(metadata, "component.name") ? metadata["component.name"] : undefined
+  if (typeof component === "string") return [line("component", indented(component, gap))]
+  const entries = Object.entries(metadata)
+  if (entries.length === 0) return []
+  const all = entries.map(([key, value]) => `${oneLine(key)}=${typeof value === "string" ? quote(value) : value}`)
+  return [line("metadata", all.join(", "))]
+}
+
+const render = ({ decision, identity, report, root_metadata, source_frames }: ErrorSnapshot.ErrorSnapshot): string => {
+  const fields = report.context.flatMap((context) => context.fields)
+  const source = source_frames.find((frame) => frame.is_root_cause) ?? source_frames.at(-1)
+  return [
+    line("code", `${oneLine(identity.code)} (${identity.category})`),
+    line("detail", indented(identity.detail ?? identity.reason, gap)),
+    line("http", `${decision.http_status} ${decision.visibility} retryable=${decision.retryable}`),
+    ...(identity.path === null ? [] : [line("path", oneLine(identity.path))]),
+    ...(fields.length === 0
+      ? []
+      : [line("context", fields.map(([name, value]) => `${oneLine(name)}=${quote(value)}`).join(", "))]),
+    ...origin(root_metadata),
+    ...(source === undefined ? [] : [line("source", indented(source.message, gap))])
+  ].join("\n")
+}
+
+/**
+ * The failure on a few labelled lines, for somebody who looks into it: the detail whatever its visibility, and the root
+ * cause. Known secrets are already gone; do not show it to callers all the same.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ *
+ * Projection.renderUserDebug(new Reasons.Timeout({ detail: "inventory" })).split("\n")[2]
+ * // => "http          : 500 internal retryable=true"
+ * ```
+ */
+export const renderUserDebug = (input: unknown, options?: ErrorSnapshot.Options): string =>
+  render(snapshotOf(input, options))
+
+/**
+ * The same under a further redaction policy: the place for names that are no secret inside the house and are one outside.
+ *
+ * - `redaction`: Default: `Redaction.standard`, which changes nothing that was made under it.
+ *
+ * @example
+ * ```ts
+ * import { Operation, Reasons, Redaction } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ * import { Effect } from "effect"
+ *
+ * const failure = Effect.runSync(
+ *   Effect.flip(Operation.doing(new Reasons.Timeout(), "ship", { fields: { customer: "ada" } }))
+ * )
+ * Projection.renderUserDebugRedacted(failure, { redaction: Redaction.make({ keys: ["customer"] }) }).includes("ada") // => false
+ * ```
+ */
+export const renderUserDebugRedacted = (input: unknown, options?: ErrorSnapshot.Options): string =>
+  render(ErrorSnapshot.redact(snapshotOf(input, options), options?.redaction ?? Redaction.standard))

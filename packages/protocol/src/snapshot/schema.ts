@@ -1,0 +1,60 @@
+import { Category, Identity } from "@holdfast/core"
+import { Schema } from "effect"
+import { ExposureDecision } from "../exposure/decision.ts"
+
+/** Text, boolean or finite number, by key. */
+export const Metadata = Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Finite]))
+export type Metadata = typeof Metadata.Type
+
+/** One step of what the program was doing. */
+export const Context = Schema.Struct({
+  action: Schema.NullOr(Schema.String),
+  locator: Schema.NullOr(Schema.String),
+  path: Schema.Array(Schema.String),
+  /** Pairs, because order and repetition matter. */
+  fields: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
+  metadata: Metadata
+})
+export type Context = typeof Context.Type
+
+/** One link of what went wrong underneath. What there is nothing to say about is absent. */
+export const SourceFrame = Schema.Struct({
+  index: Schema.Int,
+  message: Schema.String,
+  code: Schema.optionalKey(Schema.String),
+  category: Schema.optionalKey(Category),
+  type: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+  path: Schema.optionalKey(Schema.String),
+  detail: Schema.optionalKey(Schema.String),
+  metadata: Schema.optionalKey(Metadata),
+  is_root_cause: Schema.Boolean
+})
+export type SourceFrame = typeof SourceFrame.Type
+
+/** The diagnostic part, as people read it. */
+export const DiagnosticReport = Schema.Struct({
+  reason: Schema.String,
+  detail: Schema.NullOr(Schema.String),
+  position: Schema.NullOr(Schema.String),
+  /** Innermost first. */
+  context: Schema.Array(Context)
+})
+export type DiagnosticReport = typeof DiagnosticReport.Type
+
+/** The version this package writes and reads. */
+export const schemaVersion = 1
+
+/** Everything that projections need to know about one failure, as one value that can be stored and sent. */
+export const ErrorSnapshot = Schema.Struct({
+  schema_version: Schema.Literal(schemaVersion),
+  identity: Identity.Identity,
+  decision: ExposureDecision,
+  report: DiagnosticReport,
+  /** The outermost action, or `null`. */
+  operation: Schema.NullOr(Schema.String),
+  /** The metadata of all contexts, the innermost winning; keys in order. */
+  root_metadata: Metadata,
+  source_frames: Schema.Array(SourceFrame)
+})
+export type ErrorSnapshot = typeof ErrorSnapshot.Type
