@@ -100,6 +100,7 @@ describe("Retry-After", () => {
     ["Sun, 06 Nov 1994 08:49:37 GMT", 2000],
     ["sun, 06 nov 1994 08:49:37 gmt", 2000],
     ["Sunday, 06-Nov-94 08:49:37 GMT", 2000],
+    ["Saturday, 06-Nov-93 08:49:37 GMT", 0],
     ["Sun Nov  6 08:49:37 1994", 2000],
     ["Sun, 06 Nov 1994 08:49:30 GMT", 0],
     ["Sun, 06 Nov 2094 08:49:37 GMT", 600_000],
@@ -169,6 +170,12 @@ describe("an error of the connection", () => {
     for (const error of [new Error("?"), "text", null, { code: 7 }]) {
       assert.strictEqual(codeOf(OtlpError.fromUnknown(error, { endpoint })), "logic.internal_error")
     }
+  })
+
+  it("keeps the system's own error as the cause, and nothing that may hold the request", () => {
+    const refused = system("ECONNREFUSED")
+    assert.strictEqual(OtlpError.fromUnknown(viaClient(refused), { endpoint }).cause, refused)
+    assert.isUndefined(OtlpError.fromUnknown(viaClient(new Error("?")), { endpoint }).cause)
   })
 
   it("is a timeout when Effect's own clock ran out, with the time it was given", () => {
