@@ -1,2 +1,3 @@
 export * as Backoff from "./backoff/Backoff.ts"
+export * as CircuitBreaker from "./circuit-breaker/CircuitBreaker.ts"
 export * as Retry from "./retry/Retry.ts"

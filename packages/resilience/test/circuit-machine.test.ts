@@ -1,0 +1,283 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as Machine from "../src/circuit-breaker/machine.ts"
+
+const settings = (options: Partial<Machine.Settings> = {}): Machine.Settings => ({
+  trip: { kind: "consecutive", failures: 3 },
+  openFor: { growth: { kind: "constant", base: 100 }, jitter: { kind: "none" }, cap: Infinity },
+  maxHint: 1000,
+  concurrent: 1,
+  successes: 2,
+  outOf: 2,
+  maxWait: 50,
+  ...options
+})
+
+const draw = () => 0.5
+
+/** Plays `S`, `F` and `I` calls one after the other, all at `now`, and gives the steps they caused. */
+const play = (circuit: Machine.Circuit, calls: string, now = 0): ReadonlyArray<string> => {
+  const steps: Array<Machine.Step> = []
+  for (const call of calls) {
+    const outcome = call === "S" ? "success" : call === "F" ? "failure" : "ignored"
+    Machine.release(circuit, Machine.acquire(circuit, now, draw, steps), outcome, undefined, now, draw, steps)
+  }
+  return steps.map(({ at, from, to }) => `${from}>${to}@${at}`)
+}
+
+describe("a closed circuit", () => {
+  it.each([
+    ["FF", "closed"],
+    ["FFF", "open"],
+    ["FFSFF", "closed"],
+    ["FFSFFF", "open"],
+    ["FFIF", "open"],
+    ["I".repeat(100), "closed"],
+    ["FFS".repeat(100), "closed"]
+  ])("that opens at the third failure in a row is after %s: %s", (calls, state) => {
+    const circuit = Machine.make(settings())
+    play(circuit, calls)
+    assert.strictEqual(circuit.state, state)
+  })
+})
+
+describe("a half-open circuit", () => {
+  const halfOpen = (options: Partial<Machine.Settings> = {}) => {
+    const circuit = Machine.make(settings({ trip: { kind: "consecutive", failures: 1 }, ...options }))
+    play(circuit, "F")
+    return circuit
+  }
+
+  it.each([
+    ["S", 2, 2, "half_open"],
+    ["SS", 2, 2, "closed"],
+    ["SF", 2, 2, "open"],
+    ["F", 2, 2, "open"],
+    ["IIISS", 2, 2, "closed"],
+    ["FF", 2, 4, "half_open"],
+    ["FFF", 2, 4, "open"],
+    ["FSFS", 2, 4, "closed"],
+    ["FFSS", 2, 4, "closed"]
+  ] as const)("after %s, needing %d successes out of %d, is %s", (calls, successes, outOf, state) => {
+    const circuit = halfOpen({ successes, outOf })
+    play(circuit, calls, 100)
+    assert.strictEqual(circuit.state, state)
+  })
+
+  it("lets no more probes run than it needs to judge", () => {
+    const circuit = halfOpen({ concurrent: 10, successes: 2, outOf: 3 })
+    const admitted = Array.from({ length: 10 }, () => Machine.acquire(circuit, 100, draw, []))
+    assert.strictEqual(admitted.filter((generation) => generation >= 0).length, 3)
+  })
+})
+
+/**
+ * The same circuit as a plain model with real timers: time moves one millisecond at a time, every timer fires when it is
+ * due, and the history is searched instead of counted. Slow and obvious.
+ */
+class Model {
+  readonly settings: Machine.Settings
+  readonly steps: Array<string> = []
+  now = 0
+  state: Machine.State = "closed"
+  period = 0
+  history: Array<Machine.Outcome> = []
+  running: Array<number> = []
+  lastAdmission = 0
+  openUntil = 0
+  lastOpenFor = 0
+  openings = 0
+  closedAt: number | undefined
+  isolations = 0
+
+  constructor(settings: Machine.Settings) {
+    this.settings = settings
+  }
+
+  enter(state: Machine.State) {
+    this.steps.push(`${this.state}>${state}@${this.now}`)
+    this.restart(state)
+  }
+
+  restart(state: Machine.State) {
+    this.state = state
+    this.period++
+    this.history = []
+    this.running = []
+  }
+
+  open(hint = 0) {
+    if (this.state === "closed" && (this.closedAt === undefined || this.now - this.closedAt >= this.lastOpenFor)) {
+      this.openings = 0
+    }
+    this.openings++
+    const growth = this.settings.openFor.growth as { base: number; factor: number }
+    const computed = Math.min(this.settings.openFor.cap, growth.base * growth.factor ** (this.openings - 1))
+    this.lastOpenFor = Math.max(computed, Math.min(hint, this.settings.maxHint))
+    this.openUntil = this.now + this.lastOpenFor
+    this.enter("open")
+  }
+
+  count(outcome: Machine.Outcome) {
+    return this.history.filter((one) => one === outcome).length
+  }
+
+  isFull() {
+    const judged = this.count("success") + this.count("failure")
+    return this.running.length >= this.settings.concurrent || judged + this.running.length >= this.settings.outOf
+  }
+
+  advance(millis: number) {
+    for (let i = 0; i < millis; i++) {
+      this.now++
+      if (this.state === "open" && this.now === this.openUntil) this.enter("half_open")
+      if (this.state === "half_open" && this.isFull() && this.now === this.lastAdmission + this.settings.maxWait) {
+        this.open()
+      }
+    }
+  }
+
+  acquire(): number {
+    if (this.state === "open" || this.state === "isolated") return -1
+    if (this.state === "half_open") {
+      if (this.isFull()) return -1
+      this.lastAdmission = this.now
+      this.running.push(this.now)
+    }
+    return this.period
+  }
+
+  release(period: number, outcome: Machine.Outcome, hint: number) {
+    if (period !== this.period) return
+    if (this.state === "closed") {
+      if (outcome !== "ignored") this.history.push(outcome)
+      const { failures } = this.settings.trip
+      const last = this.history.slice(-failures)
+      if (last.length === failures && last.every((one) => one === "failure") && outcome === "failure") this.open(hint)
+    } else if (this.state === "half_open") {
+      this.running.pop()
+      this.history.push(outcome)
+      if (this.count("success") >= this.settings.successes) {
+        this.closedAt = this.now
+        this.enter("closed")
+      } else if (this.settings.outOf - this.count("failure") < this.settings.successes) {
+        this.open(hint)
+      }
+    }
+  }
+
+  isolate() {
+    if (this.isolations++ === 0) this.enter("isolated")
+  }
+
+  endIsolation() {
+    if (--this.isolations > 0) return
+    this.forget()
+    this.enter("closed")
+  }
+
+  reset() {
+    if (this.state === "isolated") return
+    this.forget()
+    if (this.state === "closed") this.restart("closed")
+    else this.enter("closed")
+  }
+
+  forget() {
+    this.openings = 0
+    this.closedAt = undefined
+  }
+}
+
+describe("the machine and a plain model with real timers", () => {
+  const event = fc.oneof(
+    { weight: 8, arbitrary: fc.constant({ kind: "call" } as const) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant("finish" as const),
+        which: fc.nat(20),
+        outcome: fc.constantFrom<Machine.Outcome>("failure", "failure", "success", "ignored"),
+        hint: fc.constantFrom(0, 0, 70, 5000)
+      })
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({ kind: fc.constant("wait" as const), millis: fc.integer({ min: 1, max: 90 }) })
+    },
+    { weight: 1, arbitrary: fc.constantFrom({ kind: "isolate" } as const, { kind: "end" } as const) },
+    { weight: 1, arbitrary: fc.constant({ kind: "reset" } as const) }
+  )
+  const options = fc
+    .record({
+      failures: fc.integer({ min: 1, max: 3 }),
+      concurrent: fc.integer({ min: 1, max: 3 }),
+      successes: fc.integer({ min: 1, max: 3 }),
+      more: fc.nat(2),
+      factor: fc.constantFrom(1, 2),
+      maxWait: fc.integer({ min: 1, max: 60 })
+    })
+    .map(({ failures, more, factor, ...rest }) =>
+      settings({
+        ...rest,
+        trip: { kind: "consecutive", failures },
+        outOf: rest.successes + more,
+        maxHint: 200,
+        openFor: { growth: { kind: "exponential", base: 30, factor }, jitter: { kind: "none" }, cap: 120 }
+      })
+    )
+
+  it("agree on every decision, state and dated transition of any sequence of events", () => {
+    const property = fc.property(options, fc.array(event, { maxLength: 120 }), (chosen, events) => {
+      const model = new Model(chosen)
+      const circuit = Machine.make(chosen)
+      const steps: Array<Machine.Step> = []
+      const tickets: Array<readonly [real: number, modelled: number]> = []
+      for (const event of events) {
+        switch (event.kind) {
+          case "call": {
+            const real = Machine.acquire(circuit, model.now, draw, steps)
+            const modelled = model.acquire()
+            assert.strictEqual(real < 0, modelled < 0)
+            if (real >= 0) tickets.push([real, modelled])
+            break
+          }
+          case "finish": {
+            const [ticket] = tickets.splice(event.which % (tickets.length || 1), 1)
+            if (ticket === undefined) break
+            Machine.release(circuit, ticket[0], event.outcome, event.hint, model.now, draw, steps)
+            model.release(ticket[1], event.outcome, event.hint)
+            break
+          }
+          case "wait":
+            model.advance(event.millis)
+            break
+          case "isolate":
+            Machine.isolate(circuit, model.now, draw, steps)
+            model.isolate()
+            break
+          case "end":
+            if (model.isolations === 0) break
+            Machine.endIsolation(circuit, model.now, steps)
+            model.endIsolation()
+            break
+          case "reset":
+            Machine.reset(circuit, model.now, draw, steps)
+            model.reset()
+            break
+        }
+        assert.isTrue(circuit.inFlight >= 0 && circuit.inFlight <= chosen.concurrent)
+        const generation = circuit.generation
+        Machine.settle(circuit, model.now, draw, steps)
+        assert.isAtLeast(circuit.generation, generation)
+        assert.strictEqual(circuit.state, model.state)
+        assert.strictEqual(circuit.openings, model.openings)
+        assert.deepStrictEqual(
+          steps.map(({ at, from, to }) => `${from}>${to}@${at}`),
+          model.steps
+        )
+      }
+    })
+    assert.doesNotThrow(() => fc.assert(property, { numRuns: 2000 }))
+  })
+})
