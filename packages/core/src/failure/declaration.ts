@@ -122,7 +122,7 @@ const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?
 const siteOf = (tag: string, stack: string | undefined): Site => {
   for (const line of (stack ?? "").split("\n").slice(1)) {
     const match = frameLocation.exec(line.trim())
-    if (match === null || /[\\/]failure[\\/](?:declaration|Failure)\.[cm]?[jt]s/.test(match[1]!)) {
+    if (match === null || /[\\/]failure[\\/](?:declaration|tagged)\.[cm]?[jt]s/.test(match[1]!)) {
       continue
     }
     const file = match[1]!.replace(/[?#].*$/, "")

@@ -1,6 +1,6 @@
 import { Context, Duration } from "effect"
 import type { Declared } from "../failure/declaration.ts"
-import { isFailure, leafOf, TypeId } from "../failure/Failure.ts"
+import { isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Reasons from "../reasons/Reasons.ts"
 import { classifyForeign } from "./foreign.ts"
 

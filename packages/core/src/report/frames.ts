@@ -1,5 +1,5 @@
 import type { Category } from "../classification.ts"
-import { detailOf } from "../failure/Failure.ts"
+import { detailOf } from "../failure/tagged.ts"
 import { isFailure } from "../failure/model.ts"
 import { classify } from "../identity/Classifier.ts"
 import { messageOf, read, typeOf } from "../identity/reading.ts"
