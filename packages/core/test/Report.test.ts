@@ -115,6 +115,54 @@ describe("Report", () => {
     )
   })
 
+  it("cuts what is endless and says so, keeping the outermost operation and the root cause", () => {
+    const deep = Array.from({ length: 200 }, (_, i) => i).reduce<Effect.Effect<never, unknown>>(
+      (inner, i) => Operation.doing(inner, `step ${i}`),
+      Effect.fail(new Reasons.DataError({ detail: "x".repeat(10_000_000) }))
+    )
+    const fields = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]))
+    const report = Report.fromCause(causeOf(deep.pipe(Operation.annotate({ fields, metadata: fields }))))
+    assert.match(report.identity.detail!, /^x{8192}… 9,991,808 more characters$/)
+    assert.strictEqual(report.contexts.length, 64)
+    assert.strictEqual(report.contexts[62]?.action, "… 138 more operations")
+    assert.deepStrictEqual(report.contexts[63]?.fields.at(-1), ["…", "36 more fields"])
+    assert.strictEqual(report.metadata["…"], "36 more entries")
+    assert.isBelow(JSON.stringify(report).length, 40_000)
+  })
+
+  it("leaves no half of a secret where it cuts", () => {
+    const token = `Bearer ${"s".repeat(200)}`
+    const detail = `${"y ".repeat(32_700)}${token} and more ${"z".repeat(100)}`
+    const { identity } = Report.of(new Reasons.DataError({ detail }))
+    assert.notInclude(identity.detail, "sss")
+  })
+
+  it("lays itself out for a terminal, within the width", () => {
+    const report = Report.fromCause(causeOf(failing))
+    assert.strictEqual(
+      Report.pretty(report, { width: 48 }),
+      [
+        "✖ system error: route file invalid",
+        "  sys.io_error",
+        "  at cfg.ts:9",
+        "  Failed to start / load routes / routes.toml",
+        "    line: 12",
+        `    component.name="engine"`,
+        "  ├ validation error: bad port",
+        "  │ biz.validation_error",
+        "  └ not a number"
+      ].join("\n")
+    )
+    assert.include(Report.pretty(report, { colour: true }), "\u001b[31m✖ \u001b[0m")
+    assert.notInclude(Report.pretty(report), "\u001b")
+  })
+
+  it("goes into a page without becoming a part of it", () => {
+    const page = Report.html(Report.of(new Reasons.DataError({ detail: `<script>alert("x")</script>` })))
+    assert.include(page, "<li>data error: &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;</li>")
+    assert.notInclude(page, "<script")
+  })
+
   it("keeps every text on its line, so that no text can forge another", () => {
     const report = Report.of(new Reasons.DataError({ detail: "a\nError: forged\u001b[31m" }))
     assert.strictEqual(Report.chain(report), "Error: data error: a\\nError: forged\\u{1b}[31m")

@@ -5,12 +5,12 @@ import type { Category, GrpcCode, Retryability, Severity } from "../classificati
  *
  * `Fields` are the failure's own fields as the `detail` function sees them: sensitive ones are already masked.
  */
-export interface Declaration<Fields> {
+export interface Declaration<Fields, Code extends string = string> {
   /**
    * Stable machine key, at least two lower-case segments: `biz.stock.unavailable`. The first segment is the category
    * (`biz`, `conf`, `logic` or `sys`). Never put a dynamic value into it.
    */
-  readonly code: string
+  readonly code: Code
   /** Stable human summary. Default: the last segment of the code, underscores as spaces. */
   readonly reason?: string
   /** What happened this time, from the fields. An instance may override it with its own `detail`. Default: none. */
@@ -28,12 +28,17 @@ export interface Declaration<Fields> {
     readonly client?: ReadonlyArray<string>
     readonly operator?: ReadonlyArray<string>
   }
+  /**
+   * Whether an instance that was given no `position` takes it from its stack: the first line outside of this package and
+   * of `node_modules`. Costs nothing until somebody reads it. Default: `false`.
+   */
+  readonly callSite?: boolean
 }
 
 /** A declaration with every default filled in, as policies and projections read it. */
-export interface Declared {
+export interface Declared<Code extends string = string> {
   readonly tag: string
-  readonly code: string
+  readonly code: Code
   readonly category: Category
   readonly reason: string
   readonly retry: Retryability
@@ -46,6 +51,7 @@ export interface Declared {
   }
   /** Names of the fields whose values must not leave in clear text. */
   readonly sensitive: ReadonlySet<string>
+  readonly callSite: boolean
 }
 
 /** Thrown while a class is being declared: a mistake in the program text, with the fix in the message. */
@@ -104,7 +110,8 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     http,
     grpc: declaration.grpc,
     hints: { client: declaration.hints?.client ?? [], operator: declaration.hints?.operator ?? [] },
-    sensitive
+    sensitive,
+    callSite: declaration.callSite ?? false
   }
 }
 
@@ -118,18 +125,27 @@ const sites = new Map<string, Site>()
 
 const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?$/
 
-/** The first stack frame outside this package's own declaring modules. */
-const siteOf = (tag: string, stack: string | undefined): Site => {
+/** The first line of a stack whose file is not passed over, as file and `file:line`. */
+export const callSite = (
+  stack: string | undefined,
+  passOver: RegExp
+): { readonly file: string; readonly text: string } | undefined => {
   for (const line of (stack ?? "").split("\n").slice(1)) {
     const match = frameLocation.exec(line.trim())
-    if (match === null || /[\\/]failure[\\/](?:declaration|tagged)\.[cm]?[jt]s/.test(match[1]!)) {
-      continue
-    }
-    const file = match[1]!.replace(/[?#].*$/, "")
-    return { tag, file, text: `${file.replace(/^file:\/\//, "")}:${match[2]}` }
+    if (match === null || passOver.test(match[1]!)) continue
+    const file = match[1]!.replace(/[?#].*$/, "").replace(/^file:\/\//, "")
+    return { file, text: `${file}:${match[2]}` }
   }
-  return { tag, file: "unknown", text: "an unknown place" }
+  return undefined
 }
+
+/** This package's own declaring modules. */
+const machinery = /[\\/]failure[\\/](?:declaration|tagged)\.[cm]?[jt]s/
+
+const siteOf = (tag: string, stack: string | undefined): Site => ({
+  tag,
+  ...(callSite(stack, machinery) ?? { file: "unknown", text: "an unknown place" })
+})
 
 /**
  * Remembers where a code was declared. The same class of the same file may come again (a module reloaded in watch

@@ -9,10 +9,14 @@ import { isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Identity from "../identity/Identity.ts"
 import { type MetadataValue, metadataOf, type OperationContext } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
-import { errorsUnder, type Frame, framesOf } from "./frames.ts"
+import { capped, cappedContexts } from "./caps.ts"
+import { errorsUnder } from "./causes.ts"
+import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
 import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub } from "./redact.ts"
 
+export { html } from "./html.ts"
+export { pretty, type PrettyOptions } from "./pretty.ts"
 export { chain, compact, verbose, type ChainOptions } from "./render.ts"
 export type { Frame } from "./frames.ts"
 
@@ -69,11 +73,13 @@ const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, option
   const { contexts, error } = subject
   const errors = errorsUnder(error, others)
   const known = secrets([error, ...errors], contexts, policy)
-  const scrub: Scrub = { policy, text: (text) => policy.text(text, known) }
+  const clean = (text: string): string => policy.text(text, known)
+  const scrub: Scrub = { policy, text: (text) => capped(text, clean) }
+  const shown = cappedContexts(contexts)
   const stack = stackOf(error)
   return {
-    identity: redactIdentity(Identity.ofSubject(subject), scrub),
-    contexts: contexts.map((context) => redactContext(context, scrub)),
+    identity: redactIdentity(Identity.ofSubject({ ...subject, contexts: shown }), scrub),
+    contexts: shown.map((context) => redactContext(context, scrub)),
     metadata: redactMetadata(metadataOf(contexts), scrub),
     frames: framesOf(errors).map((frame) => redactFrame(frame, scrub)),
     stack: stack === null ? null : scrub.text(stack)

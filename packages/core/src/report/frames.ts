@@ -2,7 +2,7 @@ import type { Category } from "../classification.ts"
 import { detailOf } from "../failure/tagged.ts"
 import { isFailure } from "../failure/model.ts"
 import { classify } from "../identity/Classifier.ts"
-import { messageOf, read, typeOf } from "../identity/reading.ts"
+import { messageOf, typeOf } from "../identity/reading.ts"
 import { joinPath, type MetadataValue, metadataOf, ofError, pathOf } from "../operation/Operation.ts"
 
 /** One link of what went wrong underneath. Optional members are absent when there is nothing to say. */
@@ -45,34 +45,6 @@ const describe = (error: unknown, index: number): Frame => {
     ...(detail === null ? {} : { detail }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata })
   }
-}
-
-/**
- * The errors underneath `error`, and then `others` (parallel failures) with theirs: nearest first, each once, however
- * they are linked. Linear in their number, and cyclic chains end where they close.
- */
-export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
-  const seen = new Set<unknown>([error])
-  const found: Array<unknown> = []
-  const pending: Array<unknown> = []
-  const children = (parent: unknown): void => {
-    const errors = read(parent, "errors")
-    if (Array.isArray(errors)) {
-      for (let i = errors.length - 1; i >= 0; i--) pending.push(read(errors, i))
-    }
-    const cause = read(parent, "cause")
-    if (cause !== undefined && cause !== null) pending.push(cause)
-  }
-  for (let i = others.length - 1; i >= 0; i--) pending.push(others[i])
-  children(error)
-  while (pending.length > 0) {
-    const next = pending.pop()
-    if (seen.has(next)) continue
-    seen.add(next)
-    found.push(next)
-    children(next)
-  }
-  return found
 }
 
 export const framesOf = (errors: ReadonlyArray<unknown>): ReadonlyArray<Frame> => {

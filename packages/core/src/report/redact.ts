@@ -1,6 +1,7 @@
 import type { Identity } from "../identity/Identity.ts"
 import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
 import type { Policy } from "../redaction/Redaction.ts"
+import { cappedFields, cappedMetadata } from "./caps.ts"
 import type { Frame } from "./frames.ts"
 
 export interface Scrub {
@@ -24,7 +25,7 @@ export const redactMetadata = (
   { policy, text }: Scrub
 ): Readonly<Record<string, MetadataValue>> => {
   const clean = Object.create(null) as Record<string, MetadataValue>
-  for (const [key, value] of Object.entries(metadata)) {
+  for (const [key, value] of Object.entries(cappedMetadata(metadata))) {
     clean[key] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
   }
   return clean
@@ -34,7 +35,7 @@ export const redactContext = (context: OperationContext, scrub: Scrub): Operatio
   action: optional(context.action, scrub),
   locator: optional(context.locator, scrub),
   path: context.path.map(scrub.text),
-  fields: context.fields.map(
+  fields: cappedFields(context.fields).map(
     ([name, value]) => [name, scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
   ),
   metadata: redactMetadata(context.metadata, scrub),

@@ -23,12 +23,12 @@ const indented = (text: string, by: string): string =>
 /** Reason and detail on one line. */
 export const compact = ({ identity }: Report): string => oneLine(joined(identity.reason, identity.detail))
 
-const metadataText = (metadata: Readonly<Record<string, MetadataValue>>): string =>
+export const metadataText = (metadata: Readonly<Record<string, MetadataValue>>): string =>
   Object.entries(metadata)
     .map(([key, value]) => `${oneLine(key)}=${typeof value === "string" ? JSON.stringify(value) : value}`)
     .join(", ")
 
-const contextLines = (context: OperationContext): ReadonlyArray<string> => [
+export const contextLines = (context: OperationContext): ReadonlyArray<string> => [
   ...(context.action === null ? [] : [`doing: ${context.action}`]),
   ...(context.locator === null ? [] : [`at: ${context.locator}`]),
   ...context.fields.map(([name, value], index) => `${index + 1}. ${name}: ${value}`)
@@ -68,18 +68,20 @@ export interface ChainOptions {
   readonly stack?: boolean
 }
 
+/** The sentences around a failure, outermost first, the failure itself, and everything underneath. */
+export const links = ({ contexts, frames, identity }: Report): ReadonlyArray<string> => [
+  ...contexts.flatMap(({ action, sentence }) => (sentence && action !== null ? [action] : [])).toReversed(),
+  joined(identity.reason, identity.detail),
+  ...frames.map((frame) => joined(frame.message, frame.detail ?? null))
+]
+
 /**
  * The chain as it is printed when a program ends: `Error: …`, then `  Caused by: …` for every link, outermost sentence
  * first, root cause last.
  */
 export const chain = (report: Report, options?: ChainOptions): string => {
-  const links = [
-    ...report.contexts
-      .flatMap((context) => (context.sentence && context.action !== null ? [context.action] : []))
-      .toReversed(),
-    joined(report.identity.reason, report.identity.detail),
-    ...report.frames.map((frame) => joined(frame.message, frame.detail ?? null))
-  ]
-  const text = links.map((link, index) => `${index === 0 ? "Error" : "  Caused by"}: ${oneLine(link)}`).join("\n")
+  const text = links(report)
+    .map((link, index) => `${index === 0 ? "Error" : "  Caused by"}: ${oneLine(link)}`)
+    .join("\n")
   return options?.stack === true && report.stack !== null ? `${text}\n${report.stack}` : text
 }

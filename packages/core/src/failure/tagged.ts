@@ -1,0 +1,225 @@
+import { type Cause, Duration, ErrorReporter, Schema } from "effect"
+import { compact } from "./compact.ts"
+import { callSite, type Declaration, type Declared, InvalidDeclaration, register, resolve } from "./declaration.ts"
+import { guard, mask, view } from "./fields.ts"
+import { type Any, LeafId, leafOf, TypeId } from "./model.ts"
+
+/** What every failure accepts beside its own fields. */
+export interface Extras {
+  /** What happened this time. Wins over the declared `detail`. */
+  readonly detail?: string | undefined
+  /** The callee's wish: not before this much time has passed. */
+  readonly retryAfter?: Duration.Input | undefined
+  /** What went wrong underneath. Kept in the process; never encoded. */
+  readonly cause?: unknown
+  /** Where in the source, as `file:line`. Kept in the process; never encoded. */
+  readonly position?: string | undefined
+}
+
+interface WireFields {
+  readonly detail: Schema.optionalKey<Schema.String>
+  readonly retryAfter: Schema.optionalKey<Schema.DurationFromMillis>
+}
+
+type Struct<Tag extends string, Fields extends Schema.Struct.Fields> = Omit<
+  Schema.TaggedStruct<Tag, Fields & WireFields>,
+  "~type.make.in" | "fields"
+> & {
+  readonly "~type.make.in": Schema.Struct.MakeIn<Fields> & Extras
+  readonly fields: Fields & WireFields & { readonly _tag: Schema.tag<Tag> }
+}
+
+/** The class that {@link Tagged} makes: a `Schema.TaggedError` that also carries its declaration. */
+export interface TaggedClass<
+  Self,
+  Tag extends string,
+  Fields extends Schema.Struct.Fields,
+  Code extends string = string
+> extends Schema.Class<
+  Self,
+  Struct<Tag, Fields>,
+  Cause.YieldableError & { readonly position?: string; readonly [TypeId]: Declared<Code>; readonly [LeafId]: Any }
+> {
+  /** The declaration with its defaults filled in. */
+  readonly declared: Declared<Code>
+}
+
+type MissingSelf = `Missing \`Self\` generic - use \`class Self extends Failure.Tagged<Self>()(...)\``
+
+const wireFields: WireFields = {
+  detail: Schema.optionalKey(Schema.String),
+  retryAfter: Schema.optionalKey(Schema.DurationFromMillis)
+}
+
+const reserved = ["_tag", "detail", "retryAfter", "cause", "position", "message", "name", "stack"]
+
+const hidden = (self: object, key: "cause" | "position", value: unknown): void => {
+  Object.defineProperty(self, key, { value, enumerable: false, configurable: true, writable: true })
+}
+
+const classDeclarations = new WeakMap<object, Declaration<never>>()
+
+/**
+ * Declares a failure: its fields, and everything that policies, telemetry and projections need to know about it.
+ *
+ * The class is a `Schema.TaggedError`: yield it in `Effect.gen`, catch it with `Effect.catchTag`, put it into an
+ * `HttpApi` or `Rpc` error schema, encode and decode it. Instances take the fields plus optional `detail`, `retryAfter`,
+ * `cause` and `position`; `cause` and `position` stay in the process and are never encoded.
+ *
+ * Give a `Schema.Struct` instead of fields to hold the fields to rules among themselves.
+ *
+ * A wrong declaration (bad code, unknown category, a code declared twice) throws {@link InvalidDeclaration} where the
+ * class is defined, with the fix in the message.
+ *
+ * @example
+ * ```ts
+ * import { Failure } from "@holdfast/core"
+ * import { Effect, Schema } from "effect"
+ *
+ * class StockUnavailable extends Failure.Tagged<StockUnavailable>()("StockUnavailable", {
+ *   sku: Schema.String,
+ *   requested: Schema.Int
+ * }, {
+ *   code: "biz.stock.unavailable",
+ *   reason: "stock unavailable",
+ *   detail: ({ sku, requested }) => `${requested} of ${sku} requested`,
+ *   http: 409,
+ *   hints: { client: ["reduce the quantity"], operator: ["check the warehouse feed"] }
+ * }) {}
+ *
+ * const failure = Effect.runSync(Effect.flip(new StockUnavailable({ sku: "A-1", requested: 3 })))
+ * failure.message // => "stock unavailable: 3 of A-1 requested"
+ * ```
+ */
+export const Tagged =
+  <Self = never>() =>
+  <const Tag extends string, const Fields extends Schema.Struct.Fields, const Code extends string>(
+    tag: Tag,
+    fields: Fields | Schema.Struct<Fields>,
+    declaration: Declaration<Schema.Struct.Type<Fields>, Code>
+  ): [Self] extends [never] ? MissingSelf : TaggedClass<Self, Tag, Fields, Code> => {
+    const struct: Schema.Struct<Schema.Struct.Fields> = Schema.isSchema(fields) ? fields : Schema.Struct(fields)
+    for (const name of reserved) {
+      if (Object.hasOwn(struct.fields, name)) {
+        throw new InvalidDeclaration(
+          `Failure "${tag}": field ${JSON.stringify(name)} is reserved. Every failure already has it, or needs the name; choose another.`
+        )
+      }
+    }
+    const { fields: guarded, sensitive } = guard(struct.fields)
+    const declared = resolve(tag, declaration as Declaration<never>, sensitive)
+    register(tag, declared.code, new Error().stack)
+
+    // The constructor's shape is Schema's own; nothing here is visible in the public type.
+    const shape = struct.mapFields(() => ({ ...guarded, ...wireFields }), { unsafePreserveChecks: true })
+    const Base = Schema.TaggedError<object>()(tag, shape) as unknown as new (
+      props?: object,
+      options?: Schema.MakeOptions
+    ) => Cause.YieldableError
+
+    class Declared extends Base {
+      static readonly declared = declared
+
+      constructor(props?: object, options?: Schema.MakeOptions) {
+        // Schema's decoder passes fields it has already checked, together with its own token.
+        if (props === undefined || (options !== undefined && "~payload" in options)) {
+          super(props, options)
+          return
+        }
+        const { cause, position, retryAfter, ...rest } = props as Extras
+        super(retryAfter === undefined ? rest : { ...rest, retryAfter: Duration.fromInputUnsafe(retryAfter) }, options)
+        if ("cause" in props) hidden(this, "cause", cause)
+        if (position !== undefined) hidden(this, "position", position)
+      }
+    }
+    classDeclarations.set(declared, declaration as Declaration<never>)
+    Object.defineProperties(Declared.prototype, prototypeOf(declared))
+    return Declared as never
+  }
+
+const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
+  [TypeId]: { value: declared },
+  [LeafId]: {
+    get(this: Any) {
+      return this
+    }
+  },
+  message: {
+    get(this: object) {
+      return compact(declared.reason, detailOf(this as Any))
+    },
+    configurable: true
+  },
+  // Only an instance made without a stack (see `stackless`) gets here.
+  stack: {
+    get(this: Any) {
+      return `${this.name}: ${this.message}`
+    },
+    configurable: true
+  },
+  ...(declared.callSite ? { position } : {}),
+  toJSON: { value: toJSON, writable: true, configurable: true },
+  [Symbol.for("nodejs.util.inspect.custom")]: {
+    value(this: Any) {
+      return this.stack ?? this.message
+    },
+    writable: true,
+    configurable: true
+  },
+  [ErrorReporter.severity]: { value: declared.severity },
+  [ErrorReporter.attributes]: {
+    value: { "error.type": declared.code, "error.category": declared.category, "error.retry": declared.retry }
+  }
+})
+
+const elsewhere = /[\\/](?:node_modules[\\/]|failure[\\/](?:declaration|tagged)\.)|^node:/
+
+const position: PropertyDescriptor = {
+  get(this: Any) {
+    return callSite(this.stack, elsewhere)?.text
+  },
+  configurable: true
+}
+
+function toJSON(this: Any): unknown {
+  const { sensitive } = this[TypeId]
+  const json: Record<string, unknown> = { ...this }
+  for (const name of sensitive) {
+    if (name in json) json[name] = mask
+  }
+  return json
+}
+
+/**
+ * The detail of one failure: its own, else the declared one, else `null`. Never throws: a `detail` function that fails
+ * counts as none, because describing a failure must not replace it.
+ */
+export const detailOf = (failure: Any): string | null => {
+  const leaf = leafOf(failure)
+  if (typeof leaf.detail === "string") return leaf.detail
+  const declared = leaf[TypeId]
+  const detail = classDeclarations.get(declared)?.detail
+  if (detail === undefined) return null
+  if (typeof detail === "string") return detail
+  try {
+    const text: unknown = detail(view(leaf, declared.sensitive) as never)
+    return typeof text === "string" ? text : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Makes an instance without validation and without a stack trace, for failures that are raised in bulk (a circuit breaker
+ * that rejects 100 000 calls a second). The caller vouches for the fields.
+ */
+export const stackless = <C extends { readonly prototype: Any; readonly declared: Declared }>(
+  Class: C,
+  props: ConstructorParameters<
+    C extends new (...args: infer Args) => unknown ? new (...args: Args) => unknown : never
+  >[0]
+): C["prototype"] => {
+  const self = Object.create(Class.prototype) as Record<string, unknown>
+  self["_tag"] = Class.declared.tag
+  return Object.assign(self, props) as never
+}
