@@ -1,3 +1,5 @@
 export * as Backoff from "./backoff/Backoff.ts"
 export * as CircuitBreaker from "./circuit-breaker/CircuitBreaker.ts"
+export * as Fallback from "./fallback/Fallback.ts"
 export * as Retry from "./retry/Retry.ts"
+export * as Timeout from "./timeout/Timeout.ts"

@@ -1,0 +1,19 @@
+import { Failure } from "@holdfast/core"
+import { Schema } from "effect"
+
+/** Every source of a chain failed. Its `cause` is an `AggregateError` with their failures, in order. */
+export class SourcesExhausted extends Failure.Tagged<SourcesExhausted>()(
+  "SourcesExhausted",
+  {
+    /** Names of the sources, in the order they were asked. */
+    sources: Schema.Array(Schema.String)
+  },
+  {
+    code: "sys.sources_exhausted",
+    reason: "all sources failed",
+    detail: ({ sources }) => sources.join(", "),
+    severity: "Error",
+    http: 503,
+    grpc: "UNAVAILABLE"
+  }
+) {}
