@@ -10,7 +10,7 @@ export interface Extras {
   readonly detail?: string | undefined
   /** The callee's wish: not before this much time has passed. */
   readonly retryAfter?: Duration.Input | undefined
-  /** What went wrong underneath. Kept in the process; never encoded. */
+  /** What went wrong underneath: any value, or an array of several, in order. Kept in the process; never encoded. */
   readonly cause?: unknown
   /** Where in the source, as `file:line`. Kept in the process; never encoded. */
   readonly position?: string | undefined

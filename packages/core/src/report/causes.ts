@@ -14,7 +14,9 @@ export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): Rea
       for (let i = errors.length - 1; i >= 0; i--) pending.push(read(errors, i))
     }
     const cause = read(parent, "cause")
-    if (cause !== undefined && cause !== null) pending.push(cause)
+    // A failure may have several causes: an array of them, nearest first.
+    if (Array.isArray(cause)) for (let i = cause.length - 1; i >= 0; i--) pending.push(read(cause, i))
+    else if (cause !== undefined && cause !== null) pending.push(cause)
   }
   for (let i = others.length - 1; i >= 0; i--) pending.push(others[i])
   children(error)
