@@ -1,2 +1,3 @@
+export * as OtlpConfig from "./config/OtlpConfig.ts"
 export * as OtlpError from "./OtlpError.ts"
 export * as Spool from "./spool/Spool.ts"
