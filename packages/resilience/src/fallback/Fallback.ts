@@ -1,6 +1,6 @@
 /** Another answer, when the first source has none. */
 import { Classifier } from "@holdfast/core"
-import { Cause, Effect, Function, Metric, Option } from "effect"
+import { Cause, Effect, Function, Metric, Option, type Types } from "effect"
 import { refuse } from "../internal/check.ts"
 import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
 import { SourcesExhausted } from "./SourcesExhausted.ts"
@@ -96,10 +96,10 @@ const isDataFirst = (args: IArguments) => Effect.isEffect(args[0])
  * ```
  */
 export const effect: {
-  <E0, B, E2, R2>(
-    orElse: (failure: E0) => Effect.Effect<B, E2, R2>,
-    options?: Options<E0>
-  ): <A, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | E2, R | R2>
+  <E, B, E2, R2>(
+    orElse: (failure: Types.NoInfer<E>) => Effect.Effect<B, E2, R2>,
+    options?: Options<Types.NoInfer<E>>
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | E2, R | R2>
   <A, E, R, B, E2, R2>(
     self: Effect.Effect<A, E, R>,
     orElse: (failure: E) => Effect.Effect<B, E2, R2>,
@@ -140,10 +140,10 @@ export const effect: {
  * ```
  */
 export const value: {
-  <B, E0 = unknown>(
+  <E, B>(
     value: B,
-    options?: Options<E0>
-  ): <A, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E, R>
+    options?: Options<Types.NoInfer<E>>
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E, R>
   <A, E, R, B>(self: Effect.Effect<A, E, R>, value: B, options?: Options<E>): Effect.Effect<A | B, E, R>
 } = Function.dual(
   isDataFirst,
