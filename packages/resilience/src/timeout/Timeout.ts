@@ -2,7 +2,7 @@
 import { Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Exit, Fiber, Function } from "effect"
 import { millis } from "../internal/check.ts"
-import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
+import { spanEvent } from "../internal/fiber.ts"
 
 export interface Options {
   /** How long the effect may take. More than 0; `"Infinity"` for no limit. */
@@ -35,10 +35,11 @@ const planOf = (input: Duration.Input | Options): Plan => {
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
 
-const timedOut = (fiber: AnyFiber, { after, detail }: Plan): Effect.Effect<never, Reasons.Timeout> => {
-  spanEvent(fiber, "resilience.timeout", { "resilience.timeout.after": Duration.toSeconds(after) })
-  return Effect.fail(Failure.stackless(Reasons.Timeout, { detail }))
-}
+const timedOut = ({ after, detail }: Plan): Effect.Effect<never, Reasons.Timeout> =>
+  Effect.withFiber((fiber) => {
+    spanEvent(fiber, "resilience.timeout", { "resilience.timeout.after": Duration.toSeconds(after) })
+    return Effect.fail(Failure.stackless(Reasons.Timeout, { detail }))
+  })
 
 /** Resumes as soon as one of the fibers has ended, whatever its exit. */
 const either = (one: Fiber.Fiber<unknown, unknown>, other: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
@@ -76,41 +77,36 @@ export const timeout: {
   ): Effect.Effect<A, E | Reasons.Timeout, R> => {
     const plan = planOf(limit)
     if (!Duration.isFinite(plan.after)) return self
-    const { disconnect } = plan
-    const fork = disconnect
+    const fork = plan.disconnect
       ? Effect.forkDetach(self, { startImmediately: true })
       : Effect.forkChild(self, { startImmediately: true })
-    const stop = (work: Fiber.Fiber<A, E>, fiber: AnyFiber): Effect.Effect<void> =>
-      disconnect ? Effect.sync(() => work.interruptUnsafe(fiber.id)) : Fiber.interrupt(work)
-
-    return Effect.withFiber((fiber) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(fork, (work): Effect.Effect<A, E | Reasons.Timeout> => {
-          const ended = work.pollUnsafe()
-          if (ended !== undefined) return ended
-          return Effect.flatMap(
-            Effect.forkChild(Effect.sleep(plan.after), { startImmediately: true }),
-            (timer): Effect.Effect<A, E | Reasons.Timeout> =>
-              Effect.matchCauseEffect(restore(either(work, timer)), {
-                onFailure: (cause) =>
-                  Effect.andThen(Fiber.interrupt(timer), Effect.andThen(stop(work, fiber), Effect.failCause(cause))),
-                onSuccess: () => {
-                  const exit = work.pollUnsafe()
-                  return exit === undefined
-                    ? Effect.flatMap(stop(work, fiber), () => verdict(work.pollUnsafe(), fiber, plan))
-                    : Effect.andThen(Fiber.interrupt(timer), exit)
-                }
-              })
-          )
-        })
-      )
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(fork, (work) => work.pollUnsafe() ?? race(work, plan, restore))
     )
   }
 )
 
-const verdict = <A, E>(
-  exit: Exit.Exit<A, E> | undefined,
-  fiber: AnyFiber,
-  plan: Plan
+/** The work is still running: arms the timer, and waits for whichever ends first. */
+const race = <A, E>(
+  work: Fiber.Fiber<A, E>,
+  plan: Plan,
+  restore: (wait: Effect.Effect<void>) => Effect.Effect<void>
 ): Effect.Effect<A, E | Reasons.Timeout> =>
-  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(fiber, plan) : exit
+  Effect.flatMap(Effect.forkChild(Effect.sleep(plan.after), { startImmediately: true }), (timer) =>
+    Effect.matchCauseEffect(restore(either(work, timer)), {
+      onFailure: (cause) => {
+        timer.interruptUnsafe()
+        return Effect.andThen(stop(work, plan), Effect.failCause(cause))
+      },
+      onSuccess: () => {
+        timer.interruptUnsafe()
+        return work.pollUnsafe() ?? Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan))
+      }
+    })
+  )
+
+const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
+  disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
+
+const verdict = <A, E>(exit: Exit.Exit<A, E> | undefined, plan: Plan): Effect.Effect<A, E | Reasons.Timeout> =>
+  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan) : exit
