@@ -27,21 +27,31 @@ const bounded = (policy: Redaction.Policy, text: string, known: ReadonlyArray<st
   return clean.slice(0, Math.max(0, Math.min(maxText, clean.length - slack))) + truncated
 }
 
-/** A redaction policy that fails closed and takes bounded time. */
-export const guarded = (policy: Redaction.Policy): Redaction.Policy => ({
-  mask: policy.mask,
-  isSecretKey: (key) => {
-    try {
-      return policy.isSecretKey(key.length > maxText ? key.slice(-maxText) : key)
-    } catch {
-      return true
-    }
-  },
-  text: (text, known) => {
-    try {
-      return bounded(policy, text, known === undefined ? [] : [...known])
-    } catch {
-      return policy.mask
+/** How many characters one snapshot may look through: first any text, then as many again of short ones. */
+const effort = 1_000_000
+
+const short = 512
+
+/** A redaction policy for one snapshot, that fails closed and takes bounded time over all its texts together. */
+export const guarded = (policy: Redaction.Policy): Redaction.Policy => {
+  let spent = 0
+  return {
+    mask: policy.mask,
+    isSecretKey: (key) => {
+      try {
+        return policy.isSecretKey(key.length > maxText ? key.slice(-maxText) : key)
+      } catch {
+        return true
+      }
+    },
+    text: (text, known) => {
+      if (spent > (text.length <= short ? 2 * effort : effort)) return truncated
+      spent += Math.min(text.length, window)
+      try {
+        return bounded(policy, text, known === undefined ? [] : [...known])
+      } catch {
+        return policy.mask
+      }
     }
   }
-})
+}

@@ -1,0 +1,19 @@
+import { ErrorSnapshot, Projection } from "@holdfast/protocol"
+
+/** Every way in which a failure leaves, as text. */
+export const exits = (error: unknown, options?: ErrorSnapshot.Options): Readonly<Record<string, string>> => {
+  const snapshot = ErrorSnapshot.of(error, options)
+  return exitsOf(snapshot, options)
+}
+
+const exitsOf = (snapshot: ErrorSnapshot.ErrorSnapshot, options?: ErrorSnapshot.Options) => ({
+  snapshot: Projection.stringify(snapshot),
+  http: Projection.stringify(Projection.toHttp(snapshot, options)),
+  rpc: Projection.stringify(Projection.toRpc(snapshot, options)),
+  cli: Projection.stringify(Projection.toCli(snapshot, options)),
+  cliDetail: Projection.toCli(snapshot, options).detail,
+  log: Projection.stringify(Projection.toLog(snapshot, options)),
+  debug: Projection.renderUserDebug(snapshot, options),
+  redacted: Projection.renderUserDebugRedacted(snapshot, options),
+  exit: String(Projection.exitCode(snapshot, options))
+})

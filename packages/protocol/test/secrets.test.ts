@@ -1,0 +1,109 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Failure, Operation, Reasons } from "@holdfast/core"
+import { ErrorSnapshot, ExposurePolicy } from "@holdfast/protocol"
+import { Cause, Redacted, Schema } from "effect"
+import * as fc from "fast-check"
+import { exits } from "./exits.ts"
+import { raised } from "./support.ts"
+
+class LoginRefused extends Failure.Tagged<LoginRefused>()(
+  "SecretsLoginRefused",
+  {
+    user: Schema.String,
+    password: Failure.sensitive(Schema.String),
+    card: Schema.Redacted(Schema.String)
+  },
+  { code: "biz.secrets.login_refused", detail: ({ user, password }) => `${user} with ${password}` }
+) {}
+
+const secret = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/)
+
+type Plant = (secret: string) => unknown
+
+const login = (password: string, props?: object) =>
+  new LoginRefused({ user: "ada", password, card: Redacted.make("unused-card"), ...props })
+
+const plants: Readonly<Record<string, Plant>> = {
+  "a sensitive field": (s) => login(s),
+  "a sensitive field repeated by the detail": (s) => login(s, { detail: `tried ${s} twice` }),
+  "a sensitive field repeated by a cause": (s) => login(s, { cause: new Error(`driver: bad ${s}!`) }),
+  "a sensitive field repeated by a cause's cause": (s) =>
+    login(s, { cause: new Reasons.SystemError({ detail: s, cause: new Error(s) }) }),
+  "a sensitive field repeated by everything around it": (s) =>
+    raised(
+      login(s, { position: `file-${s}:1` }),
+      Operation.doing(`log in ${s}`, { at: s, fields: { hint: s, [s]: 1 }, metadata: { note: s } }),
+      Operation.doing("outer", { fields: [["given", { deep: [s] }]] })
+    ),
+  "a sensitive field of a cause repeated by the failure": (s) =>
+    new Reasons.BusinessError({ detail: `refused: ${s}`, cause: login(s) }),
+  "a Redacted field repeated by the detail": (s) => login("unused-pass", { card: Redacted.make(s), detail: s }),
+  "a field of a secret name": (s) =>
+    raised(new Reasons.NotFound({ detail: s }), Operation.doing("x", { fields: { "db.api_key": s } })),
+  "metadata of a secret name": (s) =>
+    raised(new Reasons.NotFound({ cause: new Error(s) }), Operation.doing("x", { metadata: { sessionToken: s } })),
+  "a bearer token in a detail": (s) => new Reasons.NotFound({ detail: `sent Authorization: Bearer ${s}` }),
+  "a bearer token in a defect": (s) => Cause.die(new Error(`Bearer ${s}`)),
+  "credentials of a URL in a cause": (s) => new Reasons.NotFound({ cause: new Error(`GET https://ada:${s}@host/x`) }),
+  "credentials of a URL in a field": (s) =>
+    raised(
+      new Reasons.NotFound(),
+      Operation.doing("x", { at: `https://ada:${s}@host/`, fields: { u: `ftp://${s}@h` } })
+    ),
+  "a secret query parameter": (s) => new Error(`GET /x?access_token=${s}&y=1`),
+  "a secret in front of 10 MB": (s) => login(s, { detail: `${s} ${"y".repeat(100_000)}` }),
+  "a secret that the cut goes through": (s) => login(s, { detail: `${"y ".repeat(4090)}${s.repeat(3000)}` }),
+  "a secret that the end of the window goes through": (s) => login(s, { detail: s.repeat(3000) }),
+  "a parallel failure's sensitive field": (s) =>
+    Cause.fromReasons<unknown>([
+      Cause.makeFailReason(new Reasons.NotFound({ detail: `not ${s}` })),
+      Cause.makeFailReason(login(s))
+    ])
+}
+
+describe("No exit", () => {
+  for (const [place, plant] of Object.entries(plants)) {
+    it(`shows ${place}`, () => {
+      fc.assert(
+        fc.property(secret, (value) => {
+          for (const policy of [ExposurePolicy.contract, ExposurePolicy.standard]) {
+            for (const [exit, text] of Object.entries(exits(plant(value), { policy }))) {
+              assert.notInclude(text, value, exit)
+              // Not half of it either, which is what a careless cut leaves.
+              assert.notInclude(text, value.slice(0, 10), exit)
+            }
+          }
+        }),
+        { numRuns: 20 }
+      )
+    })
+  }
+
+  it("shows a known secret that is longer than anything that is shown", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 8000, max: 60_000 }), fc.nat(30_000), (length, before) => {
+        const long = "Zq7".repeat(length)
+        const failure = login(long, { detail: "- ".repeat(before / 2) + long })
+        for (const [exit, text] of Object.entries(exits(failure))) assert.notInclude(text, "Zq7Zq7", exit)
+      }),
+      { numRuns: 20 }
+    )
+  })
+
+  it("shows a caller what is internal", () => {
+    for (const policy of [ExposurePolicy.contract, ExposurePolicy.standard]) {
+      const failure = raised(
+        new Reasons.SystemError({ detail: "marker", position: "marker", cause: new Error("marker") }),
+        Operation.doing("marker", { at: "marker", fields: { marker: "marker" }, metadata: { marker: "marker" } })
+      )
+      const { http, rpc } = exits(failure, { policy })
+      assert.notInclude(http, "marker")
+      assert.notInclude(rpc, "marker")
+    }
+  })
+
+  it("has an error in it that could be reached from outside", () => {
+    const failure = login("hunter2hunter2")
+    assert.notInclude(JSON.stringify(Object.values(ErrorSnapshot.of(failure))), "hunter2")
+  })
+})
