@@ -39,8 +39,8 @@ export interface Options<E, R, Exhausted extends "original" | "wrap"> {
    */
   readonly backoff?: Backoff.Backoff | Schedule.Schedule<unknown, E, never, R> | undefined
   /**
-   * Time for all attempts and waits together. A wait that would not end before it is not begun. More than 0.
-   * Default: unlimited.
+   * Time for all attempts and waits together. A wait that would not end before it is not begun; a running attempt is not
+   * stopped, see `Timeout` for that. More than 0. Default: unlimited.
    */
   readonly maxElapsed?: Duration.Input | undefined
   /**

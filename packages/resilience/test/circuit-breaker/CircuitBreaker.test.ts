@@ -1,0 +1,132 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CircuitBreaker } from "@holdfast/resilience"
+import { Duration, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { fails, make, rejectionOf, trip, works } from "./circuit.ts"
+
+describe("CircuitBreaker defaults", () => {
+  it.effect("opens at the fifth failure in a row, probes exactly 60 s later, and closes after two successes", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 4)
+      assert.strictEqual(yield* breaker.state, "closed")
+      yield* trip(breaker, 1)
+      assert.strictEqual(yield* breaker.state, "open")
+      yield* TestClock.adjust("59999 millis")
+      const rejection = yield* rejectionOf(breaker)
+      assert.strictEqual(rejection.circuit, "db")
+      assert.strictEqual(rejection.state, "open")
+      assert.strictEqual(Duration.toMillis(rejection.retryAfter!), 1)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* CircuitBreaker.protect(works, breaker), "ok")
+      assert.strictEqual(yield* breaker.state, "half_open")
+      assert.strictEqual(yield* works.pipe(CircuitBreaker.protect(breaker)), "ok")
+      assert.strictEqual(yield* breaker.state, "closed")
+    })
+  )
+
+  it.effect("stays closed after four failures, one success and four failures", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 4)
+      yield* CircuitBreaker.protect(works, breaker)
+      yield* trip(breaker, 4)
+      assert.strictEqual(yield* breaker.state, "closed")
+    })
+  )
+
+  it.effect("admits one probe at a time, and one failed probe opens it for another 60 s", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 5)
+      yield* TestClock.adjust("60 seconds")
+      const probe = yield* Effect.sleep("1 second").pipe(
+        Effect.andThen(fails),
+        CircuitBreaker.protect(breaker),
+        Effect.exit,
+        Effect.forkChild({ startImmediately: true })
+      )
+      const rejection = yield* rejectionOf(breaker)
+      assert.strictEqual(rejection.state, "half_open")
+      assert.strictEqual(Duration.toMillis(rejection.retryAfter!), 60_000)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(probe)
+      assert.strictEqual(yield* breaker.state, "open")
+      yield* TestClock.adjust("59999 millis")
+      assert.strictEqual((yield* rejectionOf(breaker)).state, "open")
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* CircuitBreaker.protect(works, breaker), "ok")
+    })
+  )
+
+  it.effect("tells a rejected call when to come back: after 30, 20 and 0.5 s", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ openFor: "30 seconds" })
+      yield* trip(breaker, 5)
+      const retryAfter = Effect.map(rejectionOf(breaker), (e) => Duration.toSeconds(e.retryAfter!))
+      assert.strictEqual(yield* retryAfter, 30)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* retryAfter, 20)
+      yield* TestClock.adjust("19500 millis")
+      assert.strictEqual(yield* retryAfter, 0.5)
+    })
+  )
+
+  it.effect("reads half_open when the open time is over, before any call", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 5)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(yield* breaker.state, "half_open")
+    })
+  )
+})
+
+describe("CircuitBreaker options", () => {
+  const bad: ReadonlyArray<readonly [string, object, string]> = [
+    ["name", { name: "" }, "CircuitBreaker.name: a text that is not empty"],
+    ["name", { name: undefined }, "CircuitBreaker.name: a text that is not empty"],
+    ["trip", { trip: CircuitBreaker.consecutive(0) }, "CircuitBreaker.trip: a rule such as"],
+    ["openFor", { openFor: 0 }, "CircuitBreaker.openFor: a finite duration greater than 0 ms, or a Backoff"],
+    ["openFor", { openFor: "soon" }, "CircuitBreaker.openFor"],
+    ["maxHint", { maxHint: -1 }, "CircuitBreaker.maxHint: a finite duration, zero or more"],
+    ["halfOpen", { halfOpen: { concurrent: 0 } }, "CircuitBreaker.halfOpen.concurrent: a whole number, 1 or more"],
+    [
+      "halfOpen",
+      { halfOpen: { successes: 3, outOf: 2 } },
+      "CircuitBreaker.halfOpen.outOf: at least halfOpen.successes"
+    ],
+    ["halfOpen", { halfOpen: { maxWait: Number.NaN } }, "CircuitBreaker.halfOpen.maxWait"],
+    ["a misspelt one", { openfor: "1 second" }, "CircuitBreaker.openfor: no such option; there are name, trip, openFor"]
+  ]
+  for (const [option, options, message] of bad) {
+    it.effect(`refuses ${option} out of range with a failure that says: ${message}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(make(options as Partial<CircuitBreaker.Options>))
+        assert.strictEqual(error._tag, "InvalidValue")
+        assert.include(error.message, message)
+      })
+    )
+  }
+})
+
+describe("CircuitBreaker as a service", () => {
+  class Payments extends CircuitBreaker.Service<Payments>()("test/Payments", { trip: CircuitBreaker.consecutive(1) }) {}
+
+  it.effect("is shared by everybody who is given the same layer", () =>
+    Effect.gen(function* () {
+      yield* Effect.exit(Payments.protect(fails))
+      const rejection = yield* Effect.flip(Payments.protect(works))
+      assert.strictEqual(rejection.circuit, "test/Payments")
+      const breaker = yield* Payments
+      assert.strictEqual(yield* breaker.state, "open")
+    }).pipe(Effect.provide(Payments.layer))
+  )
+
+  it.effect("can be one anonymous breaker behind a layer", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.CircuitBreaker
+      assert.strictEqual(breaker.name, "only")
+    }).pipe(Effect.provide(CircuitBreaker.layer({ name: "only" })))
+  )
+})

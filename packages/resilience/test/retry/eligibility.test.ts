@@ -1,0 +1,107 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Failure, type Reasons } from "@holdfast/core"
+import { Backoff, Retry } from "@holdfast/resilience"
+import { dependency } from "@holdfast/resilience/testing"
+import { Cause, Effect, Exit, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { down, failure } from "./helpers.ts"
+
+class Refused extends Failure.Tagged<Refused>()("Refused", {}, { code: "biz.test_refused" }) {}
+
+describe("what Retry retries", () => {
+  const policy = Retry.make({ attempts: 3, backoff: Backoff.none })
+
+  it.effect("returns a failure that is not declared retryable after one call, as the same instance", () =>
+    Effect.gen(function* () {
+      const refused = new Refused({})
+      const dep = yield* dependency({ value: 1, failures: Infinity, failure: () => refused })
+      assert.strictEqual(yield* Effect.flip(dep.call.pipe(Retry.retry(policy))), refused)
+      assert.strictEqual(dep.calls, 1)
+    })
+  )
+
+  it.effect("returns the last failure itself when attempts are used up, unless asked to wrap", () =>
+    Effect.gen(function* () {
+      const seen: Array<Reasons.NetworkError> = []
+      const dep = yield* dependency({
+        value: 1,
+        failures: Infinity,
+        failure: () => {
+          const error = failure()
+          seen.push(error)
+          return error
+        }
+      })
+      assert.strictEqual(yield* Effect.flip(dep.call.pipe(Retry.retry(policy))), seen[2]!)
+    })
+  )
+
+  it.effect("does not wrap a failure that it would not have retried", () =>
+    Effect.gen(function* () {
+      const wrapping = Retry.make({ backoff: Backoff.none, exhausted: "wrap" })
+      const error = yield* Effect.flip(Retry.retry(Effect.fail(new Refused({})), wrapping))
+      assert.instanceOf(error, Refused)
+    })
+  )
+
+  it.effect("asks the predicate instead of the declaration when there is one", () =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({ value: "up", failures: 1, failure: () => new Refused({}) })
+      const chosen = Retry.make({ when: (e: Refused) => e._tag === "Refused", backoff: Backoff.none })
+      assert.strictEqual(yield* dep.call.pipe(Retry.retry(chosen)), "up")
+      const network = yield* down()
+      yield* Effect.flip(network.call.pipe(Retry.retry(Retry.make({ when: () => false }))))
+      assert.strictEqual(network.calls, 1)
+    })
+  )
+
+  it.effect("never retries a defect, not even beside a failure, and passes the same one on", () =>
+    Effect.gen(function* () {
+      const defect = { oops: true }
+      let calls = 0
+      const dies = Effect.suspend(() => {
+        calls++
+        return Effect.failCause(Cause.combine(Cause.fail(failure()), Cause.die(defect)))
+      })
+      const exit = yield* Effect.exit(dies.pipe(Retry.retry(policy)))
+      assert.strictEqual(calls, 1)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      const only = yield* Effect.exit(Effect.die(defect).pipe(Retry.retry(policy)))
+      assert.isTrue(Exit.isFailure(only) && Cause.squash(only.cause) === defect)
+    })
+  )
+
+  it.effect("ends at once, interrupted, when it is interrupted while waiting", () =>
+    Effect.gen(function* () {
+      const dep = yield* down()
+      const fiber = yield* dep.call.pipe(
+        Retry.retry(Retry.make({ backoff: Backoff.constant("300 millis") })),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("20 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(dep.calls, 1)
+    })
+  )
+
+  it.effect("runs the finalizer of an interrupted attempt once and begins no other", () =>
+    Effect.gen(function* () {
+      let finalized = 0
+      const dep = yield* down("50 millis")
+      const fiber = yield* dep.call.pipe(
+        Effect.ensuring(Effect.sync(() => void finalized++)),
+        Retry.retry(Retry.make({ backoff: Backoff.constant("100 millis") })),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("170 millis")
+      assert.strictEqual(dep.calls, 2)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(finalized, 2)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(dep.calls, 2)
+      assert.strictEqual(dep.inFlight, 0)
+    })
+  )
+})

@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Failure, Reasons } from "@holdfast/core"
+import { Backoff, Retry } from "@holdfast/resilience"
+import { dependency } from "@holdfast/resilience/testing"
+import { Duration, Effect, Exit, Fiber, Random, type Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import { down, exitAfter, failure, isRunning } from "./helpers.ts"
+
+describe("Retry limits", () => {
+  it.effect("gives up at 800 ms, not at 1200, when the next wait would not fit into 1 s", () =>
+    Effect.gen(function* () {
+      const dep = yield* down()
+      const policy = Retry.make({
+        attempts: 10,
+        backoff: Backoff.constant("400 millis"),
+        maxElapsed: "1 second",
+        exhausted: "wrap"
+      })
+      const fiber = yield* Effect.forkChild(Effect.flip(dep.call.pipe(Retry.retry(policy))))
+      yield* TestClock.adjust("799 millis")
+      assert.isTrue(isRunning(fiber))
+      yield* TestClock.adjust("1 millis")
+      const error = yield* Fiber.join(fiber)
+      assert.deepStrictEqual(dep.instants, [0, 400, 800])
+      assert.strictEqual(error._tag === "RetriesExhausted" && error.limit, "elapsed")
+    })
+  )
+
+  const hinted = (retryAfter: Duration.Input, policy: Retry.Retry) =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({
+        value: "up",
+        failures: 1,
+        failure: () => new Reasons.RateLimited({ retryAfter })
+      })
+      yield* exitAfter("1 hour", dep.call.pipe(Retry.retry(policy)))
+      return dep.instants[1]
+    })
+
+  it.effect("waits at least as long as the callee asked, at most as long as the hint may be", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ backoff: Backoff.constant("100 millis"), maxHint: "30 seconds" })
+      assert.strictEqual(yield* hinted("5 seconds", policy), 5000)
+      assert.strictEqual(yield* hinted("10 millis", policy), 100)
+      assert.strictEqual(yield* hinted(-1, policy), 100)
+      assert.strictEqual(yield* hinted("10 minutes", policy), 30_000)
+    })
+  )
+
+  it.effect("puts jitter on top of the hint, never below", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ backoff: Backoff.constant("100 millis", { jitter: "full" }) })
+      for (let seed = 0; seed < 20; seed++) {
+        const at = yield* hinted("5 seconds", policy).pipe(Random.withSeed(seed))
+        assert.isTrue(at! >= 5000 && at! < 5100)
+      }
+    })
+  )
+
+  const open = () =>
+    Failure.stackless(Reasons.CircuitOpen, { circuit: "db", state: "open", retryAfter: Duration.seconds(30) })
+
+  it.effect("does not retry the rejection of an open circuit when nothing limits the wait", () =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({ value: 1, failures: Infinity, failure: open })
+      const error = yield* Effect.flip(
+        dep.call.pipe(Retry.retry(Retry.make({ attempts: 4, backoff: Backoff.constant(100) })))
+      )
+      assert.strictEqual(error._tag, "CircuitOpen")
+      assert.strictEqual(dep.calls, 1)
+    })
+  )
+
+  it.effect("waits out an open circuit when its retryAfter fits, and gives up at once when it does not", () =>
+    Effect.gen(function* () {
+      const calls = (maxElapsed: Duration.Input) =>
+        Effect.gen(function* () {
+          const dep = yield* dependency({ value: 1, failures: 1, failure: open })
+          yield* exitAfter(
+            "1 hour",
+            dep.call.pipe(Retry.retry(Retry.make({ backoff: Backoff.none, maxElapsed, maxHint: 0 })))
+          )
+          return dep.instants
+        })
+      assert.deepStrictEqual(yield* calls("31 seconds"), [0, 30_000])
+      assert.deepStrictEqual(yield* calls("30 seconds"), [0])
+    })
+  )
+
+  it("refuses options out of range when the policy is made", () => {
+    assert.throws(() => Retry.make({ attempts: 0 }), "Retry.attempts: a whole number, 1 or more")
+    assert.throws(() => Retry.make({ attempts: 1.5 }), "Retry.attempts")
+    assert.throws(() => Retry.make({ maxElapsed: 0 }), "Retry.maxElapsed")
+    assert.throws(() => Retry.make({ maxHint: -1 }), "Retry.maxHint")
+  })
+})
+
+describe("what Retry reports", () => {
+  it.effect("tells the hook which attempt failed, why, and how long it waits", () =>
+    Effect.gen(function* () {
+      const seen: Array<readonly [number, number, string]> = []
+      const dep = yield* dependency({ value: "up", failures: 3, failure })
+      const policy = Retry.make({
+        attempts: 4,
+        backoff: Backoff.linear("100 millis"),
+        onRetry: ({ attempt, delay, failure }: Retry.Attempt<Reasons.NetworkError>) =>
+          Effect.sync(() => seen.push([attempt, Duration.toMillis(delay), failure._tag]))
+      })
+      assert.deepStrictEqual(yield* exitAfter("600 millis", dep.call.pipe(Retry.retry(policy))), Exit.succeed("up"))
+      assert.deepStrictEqual(seen, [
+        [1, 100, "NetworkError"],
+        [2, 200, "NetworkError"],
+        [3, 300, "NetworkError"]
+      ])
+    })
+  )
+
+  it.effect("leaves events and the number of attempts on the span", () =>
+    Effect.gen(function* () {
+      let span: Tracer.Span | undefined
+      const events: Array<readonly [string, bigint, unknown]> = []
+      const dep = yield* down()
+      const policy = Retry.make({ attempts: 3, backoff: Backoff.linear("350 millis") })
+      yield* exitAfter(
+        "2 seconds",
+        Effect.currentSpan.pipe(
+          Effect.tap((current) =>
+            Effect.sync(() => {
+              span = current
+              span.event = (name, time, attributes) => void events.push([name, time, attributes])
+            })
+          ),
+          Effect.andThen(dep.call.pipe(Retry.retry(policy))),
+          Effect.withSpan("charge")
+        )
+      )
+      assert.deepStrictEqual(events, [
+        [
+          "resilience.retry.attempt_failed",
+          0n,
+          { "resilience.retry.attempt": 1, "error.type": "sys.network_error", "resilience.retry.delay": 0.35 }
+        ],
+        [
+          "resilience.retry.attempt_failed",
+          350_000_000n,
+          { "resilience.retry.attempt": 2, "error.type": "sys.network_error", "resilience.retry.delay": 0.7 }
+        ]
+      ])
+      assert.strictEqual(span?.attributes.get("resilience.retry.attempts"), 3)
+    })
+  )
+})
