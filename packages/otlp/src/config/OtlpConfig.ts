@@ -38,6 +38,8 @@ export interface OtlpConfig {
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
   /** The longest that one attempt may take. Default: 10 s. Range: more than 0; infinite for `OTEL_EXPORTER_OTLP_TIMEOUT=0`. */
   readonly timeout: Duration.Duration
+  /** The longest that a program may go on delivering when it is told to stop. Default: 10 s. Range: more than 0. */
+  readonly shutdownTimeout: Duration.Duration
   readonly retry: {
     /** Attempts altogether, the first included. Default: 3. Range: 1 or more. */
     readonly attempts: number
@@ -77,6 +79,7 @@ const settle = (file: File): ValidatedConfig => {
     tracesEndpoint: file.traces_endpoint as string | undefined,
     headers: redact((file.headers ?? {}) as Record<string, string>),
     timeout: time(file.timeout, "10 seconds"),
+    shutdownTimeout: time(file.shutdown_timeout, "10 seconds"),
     retry: {
       attempts: file.retry?.attempts ?? 3,
       base,
@@ -187,6 +190,20 @@ export const fromFile = Effect.fnUntraced(function* (
     )
   return yield* fromText(text, { format: /\.json$/i.test(path) ? "json" : "toml", source: path })
 })
+
+/**
+ * Sends to another endpoint, as a flag of a command line says it. Strict, because somebody has just typed it: fails like
+ * {@link decode}, with `source` as the name of what is wrong.
+ */
+export const withEndpoint = (
+  base: ValidatedConfig,
+  endpoint: string,
+  source: string
+): Effect.Effect<ValidatedConfig, OtlpConfigError> =>
+  Effect.map(decode({ endpoint }, source), (checked) => {
+    const config: OtlpConfig = { ...base, endpoint: checked.endpoint, tracesEndpoint: undefined }
+    return config as ValidatedConfig
+  })
 
 /**
  * Lets the environment override a configuration: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS` (merged into the others) and

@@ -39,6 +39,7 @@ export const File = Schema.Struct({
   traces_endpoint: Schema.optionalKey(EndpointText),
   headers: Schema.optionalKey(HeaderTable),
   timeout: Schema.optionalKey(Time),
+  shutdown_timeout: Schema.optionalKey(Time),
   retry: Schema.optionalKey(
     Schema.Struct({
       attempts: Schema.optionalKey(wholeFrom(1)),

@@ -77,6 +77,7 @@ describe("a configuration", () => {
         endpoint: "http://localhost:4318",
         tracesEndpoint: undefined,
         timeout: Duration.seconds(10),
+        shutdownTimeout: Duration.seconds(10),
         retry: { attempts: 3, base: Duration.millis(100), cap: Duration.seconds(30) },
         breaker: { failures: 5, successes: 2, open: Duration.seconds(60) },
         spool: { directory: undefined },
@@ -127,6 +128,17 @@ describe("a configuration", () => {
       assert.strictEqual(error.message, "invalid configuration: otlp.toml has 15 mistakes")
       const report = Report.chain(Report.of(error))
       for (const { path } of violationsOf(error)) assert.include(report, `otlp.toml: ${path}`)
+    })
+  )
+
+  it.effect("takes another endpoint from a command line, and holds it to its word", () =>
+    Effect.gen(function* () {
+      const base = yield* OtlpConfig.decode({ traces_endpoint: "http://a/t", shutdown_timeout: "2 seconds" })
+      const config = yield* OtlpConfig.withEndpoint(base, "http://b:4318", "--endpoint")
+      assert.strictEqual(OtlpConfig.urlOf(config, "traces"), "http://b:4318/v1/traces")
+      assert.deepStrictEqual(config.shutdownTimeout, Duration.seconds(2))
+      const error = yield* Effect.flip(OtlpConfig.withEndpoint(base, "b:4318", "--endpoint"))
+      assert.deepInclude(leafOf(error), { source: "--endpoint", path: "endpoint" })
     })
   )
 
