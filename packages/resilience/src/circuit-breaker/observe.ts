@@ -58,8 +58,8 @@ export class Observer {
     this.#counter(from, to).updateUnsafe(1, fiber.context)
     spanEvent(fiber, "resilience.circuit_breaker.transition", {
       "resilience.circuit_breaker.name": this.circuit,
-      "resilience.circuit_breaker.from": from,
-      "resilience.circuit_breaker.to": to
+      "resilience.circuit_breaker.previous_state": from,
+      "resilience.circuit_breaker.state": to
     })
     const log = to === "open" ? Effect.logWarning : Effect.logInfo
     const logged = log(`circuit ${this.circuit} ${describe[to]}`).pipe(

@@ -63,8 +63,8 @@ const announce = (
     }).updateUnsafe(1, fiber.context)
     spanEvent(fiber, "resilience.fallback", {
       "resilience.fallback.name": name,
-      "resilience.fallback.from": from,
-      "resilience.fallback.to": to,
+      "resilience.fallback.failed_source": from,
+      "resilience.fallback.source": to,
       "error.type": code
     })
     const log = isLast ? Effect.logError : Effect.logWarning
@@ -172,8 +172,10 @@ type AnySource = Source<unknown, unknown, unknown>
  *   { name: "quotes", effect: Effect.fail(new Reasons.NetworkError({})) },
  *   { name: "cache", effect: Effect.succeed(99) }
  * ])
- * const { degraded, servedBy, value } = Effect.runSync(price)
- * ;[value, servedBy, degraded] // => [99, "cache", true]
+ * const served = Effect.runSync(price)
+ * served.value // => 99
+ * served.servedBy // => "cache"
+ * served.degraded // => true
  * ```
  */
 export const chain = <const Sources extends ReadonlyArray<AnySource>>(

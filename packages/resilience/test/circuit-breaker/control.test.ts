@@ -71,8 +71,8 @@ describe("what a circuit reports", () => {
             "resilience.circuit_breaker.transition",
             {
               "resilience.circuit_breaker.name": "observed",
-              "resilience.circuit_breaker.from": from,
-              "resilience.circuit_breaker.to": to
+              "resilience.circuit_breaker.previous_state": from,
+              "resilience.circuit_breaker.state": to
             }
           ]
         })
