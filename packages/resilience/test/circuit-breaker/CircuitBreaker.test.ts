@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CircuitBreaker } from "@holdfast/resilience"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { fails, make, rejectionOf, trip, works } from "./circuit.ts"
 
@@ -121,6 +121,18 @@ describe("CircuitBreaker as a service", () => {
       const breaker = yield* Payments
       assert.strictEqual(yield* breaker.state, "open")
     }).pipe(Effect.provide(Payments.layer))
+  )
+
+  it.effect("is another circuit in another layer", () =>
+    Effect.gen(function* () {
+      const stateAfter = (effect: Effect.Effect<unknown, unknown, Payments>) =>
+        Effect.andThen(
+          Effect.exit(effect),
+          Effect.flatMap(Payments, (breaker) => breaker.state)
+        ).pipe(Effect.provide(Layer.fresh(Payments.layer)))
+      assert.strictEqual(yield* stateAfter(Payments.protect(fails)), "open")
+      assert.strictEqual(yield* stateAfter(Payments.protect(works)), "closed")
+    })
   )
 
   it.effect("can be one anonymous breaker behind a layer", () =>

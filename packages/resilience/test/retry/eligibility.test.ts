@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, type Reasons } from "@holdfast/core"
+import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Backoff, Retry } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
 import { Cause, Effect, Exit, Fiber } from "effect"
@@ -41,6 +41,23 @@ describe("what Retry retries", () => {
       const wrapping = Retry.make({ backoff: Backoff.none, exhausted: "wrap" })
       const error = yield* Effect.flip(Retry.retry(Effect.fail(new Refused({})), wrapping))
       assert.instanceOf(error, Refused)
+    })
+  )
+
+  it.effect("knows a foreign error by the application's classifier", () =>
+    Effect.gen(function* () {
+      class QuotaExceeded extends Error {}
+      const dep = yield* dependency({ value: "up", failures: 1, failure: () => new QuotaExceeded() })
+      const call = dep.call.pipe(Retry.retry(policy))
+      assert.instanceOf(yield* Effect.flip(call), QuotaExceeded)
+      const again = yield* dependency({ value: "up", failures: 1, failure: () => new QuotaExceeded() })
+      const taught = again.call.pipe(
+        Retry.retry(policy),
+        Effect.provideService(Classifier.Classifier, (error) =>
+          error instanceof QuotaExceeded ? Reasons.RateLimited.declared : undefined
+        )
+      )
+      assert.strictEqual(yield* taught, "up")
     })
   )
 
