@@ -1,3 +1,4 @@
+export * as FailureTelemetry from "./telemetry/FailureTelemetry.ts"
 export * as OtlpConfig from "./config/OtlpConfig.ts"
 export * as OtlpError from "./OtlpError.ts"
 export * as OtlpExporter from "./exporter/OtlpHttpExporter.ts"

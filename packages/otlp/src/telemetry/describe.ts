@@ -1,0 +1,86 @@
+import { type Classifier, Failure, Identity, type Redaction, Report } from "@holdfast/core"
+import { Cause, Predicate } from "effect"
+
+/** What telemetry says about one error of a span. Redacted and capped; nothing else of the error may leave. */
+export interface Description {
+  /** The error itself, to know it again. */
+  readonly error: unknown
+  /** `exception.type`: the tag, else the class. */
+  readonly type: string
+  readonly message: string
+  /** The lines of the stack, without the message; `""` for none. */
+  readonly stack: string
+}
+
+/** What telemetry says about the failure of a span. */
+export interface FailureDescription {
+  readonly code: string
+  readonly category: string
+  readonly retry: string
+  /** What the program was doing, outermost first. */
+  readonly path: string | null
+  /** Primary error first. Never empty. */
+  readonly errors: readonly [Description, ...ReadonlyArray<Description>]
+}
+
+export interface Settings {
+  readonly redaction: Redaction.Policy
+  readonly classify: Classifier.Classify
+  readonly stacks: boolean
+}
+
+const maxType = 128
+const maxMessage = 1024
+
+const cut = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
+
+const text = (value: unknown): string | undefined => (Predicate.isString(value) && value !== "" ? value : undefined)
+
+/** The name of an error's kind. Anything can be thrown, so anything may be here: even what throws when it is looked at. */
+const typeOf = (error: unknown): string => {
+  try {
+    if (Failure.isFailure(error)) return Failure.leafOf(error)._tag
+    if (!Predicate.isObject(error)) return error === null ? "null" : typeof error
+    const { _tag, name, constructor } = error as Record<string, unknown>
+    const named = Predicate.hasProperty(constructor, "name") ? text(constructor.name) : undefined
+    return cut(text(_tag) ?? text(name) ?? named ?? "Error", maxType)
+  } catch {
+    return "Error"
+  }
+}
+
+const describeReport = (error: unknown, report: Report.Report, stacks: boolean): Description => {
+  const { detail, reason } = report.identity
+  const message = detail === null || detail === "" ? reason : Failure.isFailure(error) ? `${reason}: ${detail}` : detail
+  return {
+    error,
+    type: typeOf(error),
+    message: cut(message, maxMessage),
+    stack: stacks ? (report.stack ?? "") : ""
+  }
+}
+
+const errorOf = (reason: Cause.Fail<unknown> | Cause.Die): unknown =>
+  Cause.isFailReason(reason) ? reason.error : reason.defect
+
+/** Describes a cause that is more than interruptions. */
+export const describe = (
+  cause: Cause.Cause<unknown>,
+  { classify, redaction, stacks }: Settings
+): FailureDescription => {
+  const options = { redaction, classify }
+  const reasons = cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  const { classification, error } = Identity.primary(cause, classify)
+  const report = Report.fromCause(cause, options)
+  const others = reasons
+    .filter((reason) => errorOf(reason) !== error)
+    .map((reason) => describeReport(errorOf(reason), Report.of(Cause.fromReasons([reason]), options), stacks))
+  const { category, code, retry } = classification
+  return {
+    code,
+    category,
+    retry,
+    path: report.identity.path,
+    errors: [describeReport(error, report, stacks), ...others]
+  }
+}

@@ -1,0 +1,380 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Classifier, Failure, Operation, Reasons, Redaction } from "@holdfast/core"
+import { FailureTelemetry } from "@holdfast/otlp"
+import { Context, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
+import { HttpBody, HttpClient, HttpClientResponse } from "effect/http"
+import { OtlpSerialization, OtlpTracer } from "effect/observability"
+import { TestClock } from "effect/testing"
+
+class CardDeclined extends Failure.Tagged<CardDeclined>()(
+  "CardDeclined",
+  { reasonCode: Schema.String },
+  {
+    code: "sys.test.card_declined",
+    detail: ({ reasonCode }) => `insufficient funds (${reasonCode})`,
+    retry: "transient"
+  }
+) {}
+
+class OutOfStock extends Failure.Tagged<OutOfStock>()("OutOfStock", {}, { code: "biz.test.out_of_stock" }) {}
+
+class Leaky extends Failure.Tagged<Leaky>()(
+  "Leaky",
+  { token: Schema.Redacted(Schema.String) },
+  { code: "sys.test.leaky" }
+) {}
+
+const declined = () => new CardDeclined({ reasonCode: "51" })
+
+/** A tracer that keeps its spans, and a way to look at them afterwards. */
+const traced = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>, options?: FailureTelemetry.Options) {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (given) => {
+      const span = new Tracer.NativeSpan(given)
+      spans.push(span)
+      return span
+    }
+  })
+  const exit = yield* Effect.exit(
+    effect.pipe(
+      Effect.provide(FailureTelemetry.layer(options).pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer))))
+    )
+  )
+  const named = (name: string) => {
+    const span = spans.find((each) => each.name === name)!
+    const status = span.status as Extract<Tracer.SpanStatus, { _tag: "Ended" }>
+    return {
+      attributes: Object.fromEntries(span.attributes),
+      events: span.events.map(([event, at, attributes]) => ({ event, at, ...attributes })),
+      endTime: status.endTime,
+      red: Exit.isFailure(status.exit),
+      description: Exit.isFailure(status.exit)
+        ? (status.exit.cause.reasons[0] as { readonly error?: Error }).error?.message
+        : undefined
+    }
+  }
+  return { exit, spans, named }
+})
+
+describe("a span", () => {
+  it.effect("that ends in a failure says its code, its kind, and what happened, in one exception event", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("5 seconds")
+      const { exit, named } = yield* traced(Effect.withSpan(declined(), "pay"))
+      const { attributes, description, endTime, events, red } = named("pay")
+      assert.isTrue(red)
+      assert.strictEqual(description, "card declined: insufficient funds (51)")
+      assert.deepStrictEqual(attributes, {
+        "error.type": "sys.test.card_declined",
+        "error.category": "sys",
+        "error.retry": "transient"
+      })
+      assert.strictEqual(events.length, 1)
+      assert.deepInclude(events[0] as object, {
+        event: "exception",
+        at: 5_000_000_000n,
+        "exception.type": "CardDeclined",
+        "exception.message": "card declined: insufficient funds (51)"
+      })
+      assert.strictEqual(endTime, 5_000_000_000n)
+      assert.match(
+        String((events[0] as Record<string, unknown>)["exception.stacktrace"]),
+        /^CardDeclined: card declined: insufficient funds \(51\)\n\s+at .*FailureTelemetry\.test\.ts/
+      )
+      assert.isTrue(Exit.isFailure(exit))
+    })
+  )
+
+  it.effect("records an exception once, at the innermost of all the spans it crosses", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        declined().pipe(Effect.withSpan("inner"), Effect.withSpan("middle"), Effect.withSpan("outer"))
+      )
+      for (const name of ["inner", "middle", "outer"]) {
+        const { attributes, description, events, red } = named(name)
+        assert.isTrue(red)
+        assert.strictEqual(attributes["error.type"], "sys.test.card_declined")
+        assert.strictEqual(description, "card declined: insufficient funds (51)")
+        assert.strictEqual(events.length, name === "inner" ? 1 : 0, name)
+      }
+    })
+  )
+
+  it.effect("records a shared error again when it is raised in another trace", () =>
+    Effect.gen(function* () {
+      const shared = declined()
+      const { spans } = yield* traced(
+        Effect.ignore(Effect.withSpan(shared, "one", { root: true })).pipe(
+          Effect.andThen(Effect.withSpan(shared, "two", { root: true }))
+        )
+      )
+      assert.deepStrictEqual(
+        spans.map((span) => span.events.length),
+        [1, 1]
+      )
+    })
+  )
+
+  it.effect("says nothing of a failure that was caught inside", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        Effect.withSpan(declined(), "inner").pipe(
+          Effect.catchTag("CardDeclined", () => Effect.void),
+          Effect.withSpan("outer")
+        )
+      )
+      assert.deepInclude(named("outer"), { attributes: {}, events: [], red: false })
+      assert.isTrue(named("inner").red)
+    })
+  )
+
+  it.effect("is not red for what the business expects, unless asked, and can still be found", () =>
+    Effect.gen(function* () {
+      const program = Effect.withSpan(new OutOfStock({}), "order")
+      const { named } = yield* traced(program)
+      assert.deepInclude(named("order"), { red: false, events: [] })
+      assert.deepInclude(named("order").attributes, { "error.type": "biz.test.out_of_stock", "error.category": "biz" })
+      const asked = yield* traced(program, { expectedAsErrors: true })
+      assert.isTrue(asked.named("order").red)
+      assert.strictEqual(asked.named("order").events.length, 1)
+    })
+  )
+
+  it.effect("is not an error when it was only interrupted", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(Effect.withSpan(Effect.never, "waiting"), { startImmediately: true })
+          yield* Fiber.interrupt(fiber)
+        })
+      )
+      assert.deepInclude(named("waiting"), { attributes: {}, events: [] })
+    })
+  )
+
+  it.effect("of a defect carries the class, and the code of a broken invariant", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(Effect.withSpan(Effect.die(new RangeError("too far")), "compute"))
+      const { attributes, description, events } = named("compute")
+      assert.strictEqual(attributes["error.type"], "logic.internal_invariant_broken")
+      assert.strictEqual(description, "too far")
+      assert.deepInclude(events[0] as object, { "exception.type": "RangeError", "exception.message": "too far" })
+    })
+  )
+
+  it.effect("describes anything that can be raised, even what throws when it is looked at", () =>
+    Effect.gen(function* () {
+      const hostile = new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("no")
+          }
+        }
+      )
+      for (const [error, type] of [
+        ["text", "string"],
+        [undefined, "undefined"],
+        [null, "null"],
+        [{}, "Object"],
+        [hostile, "Error"],
+        [Object.assign(new Error("connect"), { code: "ECONNREFUSED" }), "Error"]
+      ] as const) {
+        const { named } = yield* traced(Effect.withSpan(Effect.fail(error), "any"))
+        const { attributes, description, events } = named("any")
+        assert.isString(attributes["error.type"])
+        assert.isNotEmpty(description)
+        assert.strictEqual((events[0] as Record<string, unknown>)["exception.type"], type)
+      }
+    })
+  )
+
+  it.effect("of several failures speaks for the first, records each, and counts them", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        Effect.withSpan(Effect.ensuring(declined(), Effect.die(new TypeError("cleanup"))), "both")
+      )
+      const { attributes, events } = named("both")
+      assert.deepInclude(attributes, { "error.type": "sys.test.card_declined", "error.count": 2 })
+      assert.deepStrictEqual(
+        events.map((event) => (event as Record<string, unknown>)["exception.type"]),
+        ["CardDeclined", "TypeError"]
+      )
+    })
+  )
+
+  it.effect("says what the program was doing", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        declined().pipe(Operation.doing("charge card"), Operation.doing("place order"), Effect.withSpan("pay"))
+      )
+      assert.strictEqual(named("pay").attributes["error.path"], "place order / charge card")
+    })
+  )
+
+  it.effect("shows no secret, in no place, and no more of a text than a cap", () =>
+    Effect.gen(function* () {
+      const leaky = new Leaky({
+        token: Redacted.make("hunter2-token"),
+        detail: "was given hunter2-token",
+        cause: new Error("hunter2-token")
+      })
+      const long = new Reasons.NetworkError({ detail: "x".repeat(100_000) })
+      for (const error of [leaky, new Error("Authorization: Bearer hunter2.hunter2.hunter2")]) {
+        const { spans } = yield* traced(Effect.withSpan(Effect.fail(error), "leak"))
+        const { attributes, events, status } = spans[0]!
+        const shown = JSON.stringify([[...attributes], events.map(([, , event]) => event)])
+        const { exit } = status as Extract<Tracer.SpanStatus, { _tag: "Ended" }>
+        const presented = Exit.isFailure(exit) ? (exit.cause.reasons[0] as { readonly error: Error }).error : undefined
+        for (const text of [shown, presented?.message, presented?.stack]) assert.notInclude(text, "hunter2")
+      }
+      const { named } = yield* traced(Effect.withSpan(long, "long"))
+      assert.isAtMost(named("long").description!.length, 1024)
+    })
+  )
+
+  it.effect("uses the application's own classifier and redaction", () =>
+    Effect.gen(function* () {
+      class Quota extends Error {}
+      const { named } = yield* traced(Effect.withSpan(Effect.fail(new Quota("orchid")), "call")).pipe(
+        Effect.provideService(Classifier.Classifier, (error) =>
+          error instanceof Quota ? Reasons.ResourceExhausted.declared : undefined
+        ),
+        Effect.provideService(
+          Redaction.Redaction,
+          Redaction.make({ scanners: [{ name: "flower", pattern: /orchid/g, replace: (mask) => mask }] })
+        )
+      )
+      assert.strictEqual(named("call").attributes["error.type"], "sys.resource_exhausted")
+      assert.strictEqual(named("call").description, "<redacted>")
+    })
+  )
+
+  it.effect("keeps its stack to itself when asked to", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(Effect.withSpan(declined(), "pay"), { stacks: false })
+      assert.notProperty(named("pay").events[0], "exception.stacktrace")
+    })
+  )
+
+  it.effect("changes nothing about success, the value, or the failure that the program sees", () =>
+    Effect.gen(function* () {
+      const { exit, named } = yield* traced(Effect.withSpan(Effect.succeed(7), "fine"))
+      assert.deepStrictEqual(exit, Exit.succeed(7))
+      assert.deepInclude(named("fine"), { attributes: {}, events: [], red: false })
+      const error = declined()
+      const failed = yield* traced(Effect.withSpan(error, "pay"))
+      assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(failed.exit)), error)
+    })
+  )
+})
+
+describe("over Effect's OtlpTracer", () => {
+  it.effect("a success is unset, a failure is an error on every span, and its exception is on one", () =>
+    Effect.gen(function* () {
+      const sent: Array<OtlpTracer.TraceData> = []
+      const keep = Layer.succeed(OtlpSerialization.OtlpSerialization, {
+        traces: (data) => {
+          sent.push(data)
+          return HttpBody.empty
+        },
+        metrics: () => HttpBody.empty,
+        logs: () => HttpBody.empty
+      })
+      const accepting = Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response())))
+      )
+      const exporting = OtlpTracer.layer({ url: "http://c/v1/traces", resource: { serviceName: "s" } }).pipe(
+        Layer.provide(FailureTelemetry.serialization),
+        Layer.provide(keep),
+        Layer.provide(accepting)
+      )
+      const program = Effect.all(
+        [
+          Effect.withSpan(Effect.void, "fine"),
+          declined().pipe(Effect.withSpan("inner"), Effect.withSpan("outer")),
+          Effect.withSpan(new OutOfStock({}), "expected")
+        ],
+        { mode: "result" }
+      )
+      yield* program.pipe(Effect.provide(FailureTelemetry.layer().pipe(Layer.provideMerge(exporting))))
+      const spans = sent.flatMap((data) => data.resourceSpans.flatMap((r) => r.scopeSpans.flatMap((s) => s.spans)))
+      const seen = spans.map(({ events, name, status }) => [
+        name,
+        status.code,
+        status.message,
+        events.map((event) =>
+          event.attributes.slice(0, 2).map(({ value }) => (value as { stringValue?: string }).stringValue)
+        )
+      ])
+      const message = "card declined: insufficient funds (51)"
+      assert.deepStrictEqual(seen, [
+        ["fine", 0, undefined, []],
+        ["inner", 2, message, [["CardDeclined", message]]],
+        ["outer", 2, message, []],
+        ["expected", 0, undefined, []]
+      ])
+    })
+  )
+})
+
+describe("errors.total", () => {
+  const counts = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
+    const registry = new Map()
+    const exit = yield* Effect.exit(Effect.provideService(effect, Metric.MetricRegistry, registry))
+    const series = yield* Effect.provideService(Metric.snapshot, Metric.MetricRegistry, registry)
+    return {
+      exit,
+      series: series
+        .filter(({ id }) => id === "errors.total")
+        .map(({ attributes, state }) => [attributes?.["error.type"], Number((state as { count: number }).count)])
+    }
+  })
+
+  it.effect("grows by one for an operation that fails, however many attempts, spans and boundaries there are", () =>
+    Effect.gen(function* () {
+      const error = declined()
+      const operation = Effect.fail(error).pipe(
+        Effect.withSpan("attempt"),
+        Effect.retry({ times: 2 }),
+        FailureTelemetry.boundary,
+        Effect.withSpan("outer"),
+        FailureTelemetry.boundary
+      )
+      const { exit, series } = yield* counts(operation)
+      assert.deepStrictEqual(series, [["sys.test.card_declined", 1]])
+      assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(exit)), error)
+      const again = yield* counts(Effect.andThen(Effect.ignore(operation), Effect.ignore(operation)))
+      assert.deepStrictEqual(again.series, [["sys.test.card_declined", 2]])
+    })
+  )
+
+  it.effect("counts every kind of failure by its code, and neither success nor interruption", () =>
+    Effect.gen(function* () {
+      const { series } = yield* counts(
+        Effect.forEach(
+          [
+            Effect.void,
+            Effect.interrupt,
+            Effect.fail("text"),
+            new OutOfStock({}),
+            Effect.die(new Error("bug"))
+          ] as ReadonlyArray<Effect.Effect<void, unknown>>,
+          (operation) => Effect.exit(FailureTelemetry.boundary(operation))
+        )
+      )
+      assert.sameDeepMembers(series, [
+        ["logic.unclassified", 1],
+        ["biz.test.out_of_stock", 1],
+        ["logic.internal_invariant_broken", 1]
+      ])
+    })
+  )
+})
+
+it("is a Context away from any program: the layer needs nothing", () => {
+  const context: Layer.Layer<never> = FailureTelemetry.layer()
+  assert.isTrue(Context.isContext(Effect.runSync(Effect.scoped(Layer.build(context)))))
+})
