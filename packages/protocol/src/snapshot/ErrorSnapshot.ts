@@ -6,7 +6,7 @@ import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core
 import { Cause, Effect, ErrorReporter, Option, Schema } from "effect"
 import { closed, type Origin, type Policy } from "../exposure/decision.ts"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
-import { guarded } from "./guard.ts"
+import { guard } from "./guard.ts"
 import { limitContexts, limitFrames, limitIdentity, limitMetadata } from "./limits.ts"
 import { redactWith } from "./redact.ts"
 import { type Context, ErrorSnapshot, schemaVersion } from "./schema.ts"
@@ -79,14 +79,15 @@ interface Made {
 const build = (error: unknown, options: Options | undefined): Made => {
   const { classify, policy = ExposurePolicy.contract, redaction = Redaction.standard } = options ?? {}
   const subject = Identity.subject(error, classify)
+  const guarding = guard(redaction)
   const report = Report.of(error, {
-    redaction: guarded(redaction),
+    redaction: guarding.policy,
     ...(classify === undefined ? {} : { classify })
   })
   const identity = limitIdentity(report.identity)
-  const context = limitContexts(report.contexts)
-  const root_metadata = limitMetadata(report.metadata)
-  const source_frames = limitFrames(report.frames)
+  const context = limitContexts(report.contexts, guarding.name)
+  const root_metadata = limitMetadata(report.metadata, guarding.name)
+  const source_frames = limitFrames(report.frames, guarding.name)
   const { decision, defects } = ExposurePolicy.attempt(policy, {
     identity,
     classification: subject.classification,

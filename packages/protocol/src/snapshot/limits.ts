@@ -8,23 +8,25 @@ const limits = {
   reason: 1024,
   key: 256,
   value: 2048,
-  contexts: 32,
-  fields: 32,
-  metadata: 64,
-  /** Characters for all contexts, for all frames, for the root metadata. What comes later than that is only marked. */
+  /** Characters for all contexts, for all frames, for the root metadata. What comes later than that is only counted. */
   section: 32_768
 } as const
+
+const short = 32
 
 /** Hands out the characters of one section. */
 class Budget {
   left: number
+  readonly name: (name: string) => string
 
-  constructor(characters: number) {
+  constructor(characters: number, name: (name: string) => string) {
     this.left = characters
+    this.name = name
   }
 
   readonly take = (text: string, limit: number): string => {
-    const taken = cut(text, Math.min(limit, this.left))
+    // What is no longer than a mark would be is not worth one.
+    const taken = cut(text, Math.max(short, Math.min(limit, this.left)))
     this.left = Math.max(0, this.left - taken.length)
     return taken
   }
@@ -38,16 +40,27 @@ const value = (given: Operation.MetadataValue, budget: Budget): Operation.Metada
   return given === 0 ? 0 : given
 }
 
-const metadata = (given: Readonly<Record<string, Operation.MetadataValue>>, budget: Budget): Metadata => {
-  const entries = Object.entries(given)
-  if (entries.length === 0) return {}
-  const kept = entries
-    .slice(0, limits.metadata)
-    .map(([key, of]): [string, Operation.MetadataValue] => [budget.take(key, limits.key), value(of, budget)])
-  if (entries.length > kept.length) kept.push(["…", `${entries.length - kept.length} more`])
-  // Not by assignment: a key called __proto__ is a key.
-  return Object.fromEntries(kept)
+/** As many pairs as the budget has room for, and a mark for the rest. */
+const pairs = <A>(
+  given: ReadonlyArray<readonly [string, A]>,
+  budget: Budget,
+  take: (of: A) => A,
+  mark: (count: number) => A
+): ReadonlyArray<readonly [string, A]> => {
+  const kept: Array<readonly [string, A]> = []
+  for (const [key, of] of given) {
+    if (budget.left === 0) break
+    kept.push([budget.take(budget.name(key), limits.key), take(of)])
+  }
+  if (kept.length < given.length) kept.push(["…", mark(given.length - kept.length)])
+  return kept
 }
+
+const more = (count: number): string => `${count} more`
+
+const metadata = (given: Readonly<Record<string, Operation.MetadataValue>>, budget: Budget): Metadata =>
+  // Not by assignment: a key called __proto__ is a key.
+  Object.fromEntries(pairs(Object.entries(given), budget, (of) => value(of, budget), more))
 
 const optional = (text: string | null, limit: number): string | null => (text === null ? null : cut(text, limit))
 
@@ -62,42 +75,40 @@ export const limitIdentity = (identity: Identity.Identity): Identity.Identity =>
   path: optional(identity.path, maxText)
 })
 
-export const limitMetadata = (given: Readonly<Record<string, Operation.MetadataValue>>): Metadata =>
-  metadata(given, new Budget(limits.section))
+/** Takes secrets out of names. */
+type Clean = (name: string) => string
+
+export const limitMetadata = (given: Readonly<Record<string, Operation.MetadataValue>>, name: Clean): Metadata =>
+  metadata(given, new Budget(limits.section, name))
 
 const limitContext = (context: Operation.OperationContext, budget: Budget): Context => {
   const text = (of: string | null) => (of === null ? null : budget.take(of, limits.value))
-  const fields = context.fields
-    .slice(0, limits.fields)
-    .map(([name, of]) => [budget.take(name, limits.key), budget.take(of, limits.value)] as const)
-  const more = context.fields.length - fields.length
   return {
     action: text(context.action),
     locator: text(context.locator),
-    path: context.path.slice(0, limits.fields).map((segment) => budget.take(segment, limits.value)),
-    fields: more > 0 ? [...fields, ["…", `${more} more`]] : fields,
+    path: context.path.map((segment) => budget.take(segment, limits.value)),
+    fields: pairs(context.fields, budget, (of) => budget.take(of, limits.value), more),
     metadata: metadata(context.metadata, budget)
   }
 }
 
-const omittedContexts = (count: number): Context => ({
-  action: `… ${count} more contexts …`,
-  locator: null,
-  path: [],
-  fields: [],
-  metadata: {}
-})
-
-/** The contexts in order, the outermost always among them and paid for first. */
-export const limitContexts = (contexts: ReadonlyArray<Operation.OperationContext>): ReadonlyArray<Context> => {
-  const outermost = contexts.at(-1)
-  if (outermost === undefined) return []
-  const budget = new Budget(limits.section)
-  const last = limitContext(outermost, budget)
-  const all = contexts.length <= limits.contexts
-  const inner = contexts.slice(0, all ? -1 : limits.contexts - 2).map((context) => limitContext(context, budget))
-  return all ? [...inner, last] : [...inner, omittedContexts(contexts.length - inner.length - 1), last]
+/** Limits every item of a list, the last one first: the outermost context and the root cause are worth the most. */
+const lastFirst = <A, B>(
+  items: ReadonlyArray<A>,
+  name: Clean,
+  limit: (item: A, budget: Budget) => B
+): ReadonlyArray<B> => {
+  if (items.length === 0) return []
+  const budget = new Budget(limits.section, name)
+  const last = limit(items.at(-1)!, budget)
+  return [...items.slice(0, -1).map((item) => limit(item, budget)), last]
 }
+
+/** The contexts in order. Their number is limited where they are made, as is that of their fields. */
+export const limitContexts = (
+  contexts: ReadonlyArray<Operation.OperationContext>,
+  name: Clean
+): ReadonlyArray<Context> => lastFirst(contexts, name, limitContext)
 
 const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
   const { category, code, detail, metadata: given, path, reason, type } = frame
@@ -106,7 +117,7 @@ const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
     message: budget.take(frame.message, limits.value),
     ...(code === undefined ? {} : { code: budget.take(code, limits.code) }),
     ...(category === undefined || !categories.has(category) ? {} : { category }),
-    ...(type === undefined ? {} : { type: budget.take(type, limits.key) }),
+    ...(type === undefined ? {} : { type: budget.take(budget.name(type), limits.key) }),
     ...(reason === undefined ? {} : { reason: budget.take(reason, limits.reason) }),
     ...(path === undefined ? {} : { path: budget.take(path, limits.value) }),
     ...(detail === undefined ? {} : { detail: budget.take(detail, limits.value) }),
@@ -115,11 +126,6 @@ const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
   }
 }
 
-/** The frames in order, the root cause paid for first. Their number is limited where they are made. */
-export const limitFrames = (frames: ReadonlyArray<Report.Frame>): ReadonlyArray<SourceFrame> => {
-  const root = frames.at(-1)
-  if (root === undefined) return []
-  const budget = new Budget(limits.section)
-  const last = limitFrame(root, budget)
-  return [...frames.slice(0, -1).map((frame) => limitFrame(frame, budget)), last]
-}
+/** The frames in order. Their number is limited where they are made. */
+export const limitFrames = (frames: ReadonlyArray<Report.Frame>, name: Clean): ReadonlyArray<SourceFrame> =>
+  lastFirst(frames, name, limitFrame)

@@ -1,5 +1,5 @@
 import { Redaction } from "@holdfast/core"
-import { guarded } from "./guard.ts"
+import { guard } from "./guard.ts"
 import type { Context, ErrorSnapshot, Metadata, SourceFrame } from "./schema.ts"
 
 interface Scrub {
@@ -39,7 +39,7 @@ const frame = (given: SourceFrame, scrub: Scrub): SourceFrame => ({
 
 /** Applies a policy to a snapshot: again if it came from here, for the first time if it came from elsewhere. */
 export const redactWith = (snapshot: ErrorSnapshot, given: Redaction.Policy): ErrorSnapshot => {
-  const policy = guarded(given)
+  const { policy } = guard(given)
   const known = new Set<string>()
   for (const { fields, metadata } of snapshot.report.context) {
     Redaction.secretsOfPairs(policy, fields, known)
