@@ -34,7 +34,10 @@ class SeededIds implements IdGenerator {
   }
   private hex(length: number): string {
     let id = ""
-    while (id.length < length) id += Math.floor(this.random() * 0xffffffff).toString(16).padStart(8, "0")
+    while (id.length < length)
+      id += Math.floor(this.random() * 0xffffffff)
+        .toString(16)
+        .padStart(8, "0")
     return id.slice(0, length)
   }
   generateTraceId = (): string => this.hex(32)
@@ -90,7 +93,11 @@ const checkout = (random: () => number): Step => {
     name: "POST /checkout",
     kind: SpanKind.SERVER,
     millis: 60 + random() * 90,
-    attributes: { "http.request.method": "POST", "http.route": "/checkout", "http.response.status_code": declined ? 402 : 201 },
+    attributes: {
+      "http.request.method": "POST",
+      "http.route": "/checkout",
+      "http.response.status_code": declined ? 402 : 201
+    },
     failure: declined ? "biz.card.declined" : undefined,
     children: [
       query(random, "SELECT * FROM carts WHERE id = $1", "carts"),
@@ -98,7 +105,7 @@ const checkout = (random: () => number): Step => {
         name: "reserve stock",
         kind: SpanKind.INTERNAL,
         millis: 14 + random() * 10,
-        attributes: { "order.items": 1 + Math.floor(random() * 6), "warehouse": pick(random, ["ams", "fra", "waw"]) },
+        attributes: { "order.items": 1 + Math.floor(random() * 6), warehouse: pick(random, ["ams", "fra", "waw"]) },
         children: [query(random, "UPDATE stock SET reserved = reserved + $1 WHERE sku = $2", "stock")]
       },
       {
@@ -116,12 +123,16 @@ const sync = (random: () => number): Step => ({
   name: "inventory sync",
   kind: SpanKind.CONSUMER,
   millis: 40 + random() * 30,
-  attributes: { "messaging.system": "kafka", "messaging.destination.name": "stock-changes", "messaging.batch.message_count": 3 },
+  attributes: {
+    "messaging.system": "kafka",
+    "messaging.destination.name": "stock-changes",
+    "messaging.batch.message_count": 3
+  },
   children: [0, 1, 2].map((index) => ({
     name: "apply change",
     kind: SpanKind.INTERNAL,
     millis: 6 + random() * 6,
-    attributes: { "sku": `A-${Math.floor(random() * 9000) + 1000}`, "delta": index - 1, "dry_run": false },
+    attributes: { sku: `A-${Math.floor(random() * 9000) + 1000}`, delta: index - 1, dry_run: false },
     children: [query(random, "UPDATE stock SET on_hand = on_hand + $1 WHERE sku = $2", "stock")]
   }))
 })
@@ -132,16 +143,29 @@ const search = (random: () => number): Step => {
     name: "GET /search",
     kind: SpanKind.SERVER,
     millis: slow ? 2000 : 12 + random() * 20,
-    attributes: { "http.request.method": "GET", "http.route": "/search", "http.response.status_code": slow ? 504 : 200 },
+    attributes: {
+      "http.request.method": "GET",
+      "http.route": "/search",
+      "http.response.status_code": slow ? 504 : 200
+    },
     failure: slow ? "sys.timeout" : undefined,
     children: [
       {
         name: "query index",
         kind: SpanKind.CLIENT,
         millis: 8 + random() * 12,
-        attributes: { "db.system.name": "opensearch", "search.hits": Math.floor(random() * 500), "search.score": random() }
+        attributes: {
+          "db.system.name": "opensearch",
+          "search.hits": Math.floor(random() * 500),
+          "search.score": random()
+        }
       },
-      { name: "render résumé ✓", kind: SpanKind.INTERNAL, millis: 1 + random(), attributes: { "template": "results", "cached": random() < 0.5 } }
+      {
+        name: "render résumé ✓",
+        kind: SpanKind.INTERNAL,
+        millis: 1 + random(),
+        attributes: { template: "results", cached: random() < 0.5 }
+      }
     ]
   }
 }
@@ -168,7 +192,11 @@ for (const file of files) {
     idGenerator: new SeededIds(random),
     spanProcessors: [new SimpleSpanProcessor(exporter)]
   })
-  const traffic: Traffic = { random, tracer: provider.getTracer(file.service, "1.4.2"), now: Date.UTC(2026, 10, 22, 9, 0, 0) }
+  const traffic: Traffic = {
+    random,
+    tracer: provider.getTracer(file.service, "1.4.2"),
+    now: Date.UTC(2026, 10, 22, 9, 0, 0)
+  }
   for (let i = 0; i < file.traces; i++) {
     record(traffic, context.active(), file.step(random))
     traffic.now += random() * 40

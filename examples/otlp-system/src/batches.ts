@@ -27,11 +27,14 @@ const hexId = (value: unknown, length: number): boolean =>
 
 /** What keeps a value from being an OTLP trace document, with the path to it; `undefined` if nothing does. */
 export const objection = (value: unknown): string | undefined => {
-  if (!isRecord(value) || !Array.isArray(value["resourceSpans"])) return "an object with a resourceSpans array is expected"
+  if (!isRecord(value) || !Array.isArray(value["resourceSpans"]))
+    return "an object with a resourceSpans array is expected"
   for (const [r, resource] of value["resourceSpans"].entries()) {
-    if (!isRecord(resource) || !Array.isArray(resource["scopeSpans"])) return `resourceSpans[${r}].scopeSpans is no array`
+    if (!isRecord(resource) || !Array.isArray(resource["scopeSpans"]))
+      return `resourceSpans[${r}].scopeSpans is no array`
     for (const [s, scope] of resource["scopeSpans"].entries()) {
-      if (!isRecord(scope) || !Array.isArray(scope["spans"])) return `resourceSpans[${r}].scopeSpans[${s}].spans is no array`
+      if (!isRecord(scope) || !Array.isArray(scope["spans"]))
+        return `resourceSpans[${r}].scopeSpans[${s}].spans is no array`
       for (const [i, span] of scope["spans"].entries()) {
         const at = `resourceSpans[${r}].scopeSpans[${s}].spans[${i}]`
         if (!isRecord(span)) return `${at} is no object`
@@ -73,7 +76,7 @@ export function* split(document: TraceDocument, size: number): Generator<Batch> 
   for (const resource of document.resourceSpans) {
     let scopes: Array<ScopeSpans> = []
     for (const scope of resource.scopeSpans) {
-      for (let start = 0; start < scope.spans.length; ) {
+      for (let start = 0; start < scope.spans.length;) {
         const spans = scope.spans.slice(start, start + size - items)
         start += spans.length
         items += spans.length

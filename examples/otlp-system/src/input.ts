@@ -2,7 +2,14 @@
 import { Operation } from "@holdfast/core"
 import { Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
 import { type Batch, objection, split, stopsInTheMiddle, type TraceDocument } from "./batches.ts"
-import { InputForeign, type InputFailure, InputMalformed, InputMissing, InputTruncated, InputUnreadable } from "./failures.ts"
+import {
+  InputForeign,
+  type InputFailure,
+  InputMalformed,
+  InputMissing,
+  InputTruncated,
+  InputUnreadable
+} from "./failures.ts"
 
 const refused =
   (path: string) =>

@@ -8,8 +8,11 @@ import type { Batch } from "./batches.ts"
 
 export interface Service {
   readonly isAccounted: (batch: Batch) => boolean
-  /** Call it once the batch is safe: a crash in between sends it twice, never not at all. */
-  readonly account: (batch: Batch) => Effect.Effect<void, PlatformError.PlatformError>
+  /**
+   * Call it once the batch is safe: a crash in between sends it twice, never not at all. A disk that refuses the line does
+   * the same, so it is a warning and no failure.
+   */
+  readonly account: (batch: Batch) => Effect.Effect<void>
   /** The input is done; the next run starts from the beginning. */
   readonly clear: Effect.Effect<void, PlatformError.PlatformError>
 }
@@ -35,7 +38,10 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     account: (batch) => {
       const key = keyOf(batch)
       // The line break comes first, so that a line cut short by a crash does not spoil this one.
-      return file.writeAll(new TextEncoder().encode(`\n${key}\n`)).pipe(Effect.andThen(Effect.sync(() => known.add(key))))
+      known.add(key)
+      return file
+        .writeAll(new TextEncoder().encode(`\n${key}\n`))
+        .pipe(Effect.catch((error) => Effect.logWarning(`${path}: the next run may send a batch twice`, error)))
     },
     clear: Effect.suspend(() => {
       known.clear()

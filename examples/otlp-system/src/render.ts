@@ -5,7 +5,8 @@ export interface Style {
   readonly colour: boolean
 }
 
-const paint = (style: Style, code: number, text: string): string => (style.colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+const paint = (style: Style, code: number, text: string): string =>
+  style.colour ? `\u001b[${code}m${text}\u001b[0m` : text
 
 const number = (n: number): string => n.toLocaleString("en-US")
 
@@ -13,17 +14,17 @@ const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
 const stateColour: Readonly<Record<BreakerState, number>> = { closed: 32, open: 31, half_open: 33, isolated: 35 }
 
-const clock = (millis: number): string => `${(millis / 1000).toFixed(1).padStart(6)} s`
+/** Who an event is about. */
+export type Who = "reading" | "receiver" | "breaker" | "spool"
+
+const whoColour: Readonly<Record<Who, number>> = { reading: 36, receiver: 35, breaker: 33, spool: 34 }
 
 /** `  12.3 s  breaker   closed -> open` */
-export const transition = (style: Style, at: number, from: BreakerState, to: BreakerState): string =>
-  `${clock(at)}  breaker   ${from} -> ${paint(style, stateColour[to], to)}`
+export const event = (style: Style, millis: number, who: Who, text: string): string =>
+  `${(millis / 1000).toFixed(1).padStart(6)} s  ${paint(style, whoColour[who], who.padEnd(8))}  ${text}`
 
-export const phase = (style: Style, at: number, title: string): string => `${clock(at)}  receiver  ${paint(style, 36, title)}`
-
-export const input = (style: Style, at: number, path: string): string => `${clock(at)}  reading   ${paint(style, 36, path)}`
-
-export const note = (at: number, text: string): string => `${clock(at)}  ${text}`
+export const transition = (style: Style, from: BreakerState, to: BreakerState): string =>
+  `${from} -> ${paint(style, stateColour[to], to)}`
 
 /** The live line of a terminal. */
 export const progress = (style: Style, summary: Summary, state: BreakerState): string =>
@@ -76,7 +77,11 @@ export const summary = (style: Style, it: Summary): string => {
       ]),
       agrees
         ? paint(style, 32, "Both counts agree: nothing was lost.")
-        : paint(style, 31, `The counts differ: ${number(it.delivered)} delivered, ${number(it.receiver.distinct)} received.`)
+        : paint(
+            style,
+            31,
+            `The counts differ: ${number(it.delivered)} delivered, ${number(it.receiver.distinct)} received.`
+          )
     )
   }
   return parts.join("\n")

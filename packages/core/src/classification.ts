@@ -29,6 +29,16 @@ export type Visibility = typeof Visibility.Type
 export const Retryability = Schema.Literals(["never", "transient", "throttled"])
 export type Retryability = typeof Retryability.Type
 
+/**
+ * What a failure says about the health of whoever was called, which is what a circuit breaker wants to know:
+ *
+ * - `failure`: it is not well
+ * - `success`: it is well, it answered, and the answer was no
+ * - `ignored`: it was not asked, or did not get to answer
+ */
+export const Health = Schema.Literals(["failure", "success", "ignored"])
+export type Health = typeof Health.Type
+
 /** The canonical gRPC status codes, by name. */
 export const GrpcCode = Schema.Literals([
   "CANCELLED",

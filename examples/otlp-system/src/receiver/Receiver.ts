@@ -36,7 +36,9 @@ interface Options {
 const spanIds = (body: string): ReadonlyArray<string> => {
   const document = JSON.parse(body) as {
     readonly resourceSpans: ReadonlyArray<{
-      readonly scopeSpans: ReadonlyArray<{ readonly spans: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }> }>
+      readonly scopeSpans: ReadonlyArray<{
+        readonly spans: ReadonlyArray<{ readonly traceId: string; readonly spanId: string }>
+      }>
     }>
   }
   return document.resourceSpans.flatMap((resource) =>
@@ -88,7 +90,12 @@ const handle = (state: State, request: IncomingMessage, response: ServerResponse
     case "outage":
       return void request.socket.destroy()
     case "unavailable":
-      return answer(response, 503, { code: 14, message: "unavailable" }, { "retry-after": String(behaviour.retryAfterSeconds) })
+      return answer(
+        response,
+        503,
+        { code: 14, message: "unavailable" },
+        { "retry-after": String(behaviour.retryAfterSeconds) }
+      )
     case "refuse":
       return answer(response, behaviour.status, { code: 3, message: "the receiver was told to refuse this" })
     case "partial": {
@@ -96,7 +103,10 @@ const handle = (state: State, request: IncomingMessage, response: ServerResponse
       state.accept(ids.slice(behaviour.rejected))
       state.rejected += Math.min(behaviour.rejected, ids.length)
       return answer(response, 200, {
-        partialSuccess: { rejectedSpans: String(behaviour.rejected), errorMessage: "the receiver was told to refuse these" }
+        partialSuccess: {
+          rejectedSpans: String(behaviour.rejected),
+          errorMessage: "the receiver was told to refuse these"
+        }
       })
     }
     case "slow": {

@@ -20,7 +20,7 @@ export interface Phase {
 }
 
 export const badDay: ReadonlyArray<Phase> = [
-  { title: "healthy", behaviour: { kind: "healthy" }, lasts: { requests: 12 } },
+  { title: "healthy", behaviour: { kind: "healthy" }, lasts: { requests: 10 } },
   { title: "outage: connections refused for 4 s", behaviour: { kind: "outage" }, lasts: { time: Duration.seconds(4) } },
   { title: "healthy again", behaviour: { kind: "healthy" }, lasts: { requests: 10 } },
   {
@@ -30,10 +30,12 @@ export const badDay: ReadonlyArray<Phase> = [
   },
   { title: "slow: 250 ms an answer", behaviour: { kind: "slow", delay: Duration.millis(250) }, lasts: { requests: 6 } },
   { title: "refuses one request with 400", behaviour: { kind: "refuse", status: 400 }, lasts: { requests: 1 } },
-  { title: "keeps all but 3 spans of one request", behaviour: { kind: "partial", rejected: 3 }, lasts: { requests: 1 } },
+  {
+    title: "keeps all but 3 spans of one request",
+    behaviour: { kind: "partial", rejected: 3 },
+    lasts: { requests: 1 }
+  },
   { title: "healthy to the end", behaviour: { kind: "healthy" }, lasts: "to the end" }
 ]
 
-export const healthy: ReadonlyArray<Phase> = [
-  { title: "healthy", behaviour: { kind: "healthy" }, lasts: "to the end" }
-]
+export const healthy: ReadonlyArray<Phase> = [{ title: "healthy", behaviour: { kind: "healthy" }, lasts: "to the end" }]

@@ -1,4 +1,4 @@
-import type { Category, GrpcCode, Retryability, Severity } from "../classification.ts"
+import type { Category, GrpcCode, Health, Retryability, Severity, Visibility } from "../classification.ts"
 
 /**
  * What a failure says about itself, once. Everything else (policies, telemetry, projections) reads it.
@@ -17,12 +17,19 @@ export interface Declaration<Fields, Code extends string = string> {
   readonly detail?: string | ((fields: Fields) => string)
   /** Whether doing it again can help. Default: `"never"`. */
   readonly retry?: Retryability
+  /**
+   * What it says about the health of whoever was called. Default: `success` for `biz` (it refused, so it works), `ignored`
+   * for `conf` (nothing was asked), `failure` for the rest.
+   */
+  readonly health?: Health
   /** Default: `Info` for `biz`, `Warn` for what may be retried, `Error` for the rest. */
   readonly severity?: Severity
   /** HTTP status, 400 to 599. Default: derived by the exposure policy. */
   readonly http?: number
   /** gRPC status. Default: derived by the exposure policy. */
   readonly grpc?: GrpcCode
+  /** Whether its detail may be shown to callers. Default: `public` for `biz`, `internal` for the rest. */
+  readonly visibility?: Visibility
   /** What a person can do about it, by audience. Default: none. */
   readonly hints?: {
     readonly client?: ReadonlyArray<string>
@@ -33,6 +40,10 @@ export interface Declaration<Fields, Code extends string = string> {
    * of `node_modules`. Costs nothing until somebody reads it. Default: `false`.
    */
   readonly callSite?: boolean
+  /** Why it is no longer raised. It still decodes; the catalogue marks it. Default: not deprecated. */
+  readonly deprecated?: string
+  /** The code that took its place. Only for what is deprecated. */
+  readonly replacedBy?: string
 }
 
 /** A declaration with every default filled in, as policies and projections read it. */
@@ -42,6 +53,7 @@ export interface Declared<Code extends string = string> {
   readonly category: Category
   readonly reason: string
   readonly retry: Retryability
+  readonly health: Health
   readonly severity: Severity
   readonly http: number | undefined
   readonly grpc: GrpcCode | undefined
@@ -52,6 +64,9 @@ export interface Declared<Code extends string = string> {
   /** Names of the fields whose values must not leave in clear text. */
   readonly sensitive: ReadonlySet<string>
   readonly callSite: boolean
+  readonly visibility: Visibility
+  readonly deprecated: string | undefined
+  readonly replacedBy: string | undefined
 }
 
 /** Thrown while a class is being declared: a mistake in the program text, with the fix in the message. */
@@ -99,6 +114,12 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
   if (declaration.reason?.trim() === "") {
     refuse(tag, "reason is empty", "Leave it out to get it from the code, or write a short summary")
   }
+  if (declaration.replacedBy !== undefined) {
+    categoryOf(tag, declaration.replacedBy)
+    if (declaration.deprecated === undefined) {
+      refuse(tag, "it is replaced and not deprecated", "Say why it is deprecated, or leave replacedBy out")
+    }
+  }
   const retry = declaration.retry ?? "never"
   return {
     tag,
@@ -106,12 +127,16 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     category,
     reason: declaration.reason ?? code.slice(code.lastIndexOf(".") + 1).replaceAll("_", " "),
     retry,
+    health: declaration.health ?? (category === "biz" ? "success" : category === "conf" ? "ignored" : "failure"),
     severity: declaration.severity ?? defaultSeverity(category, retry),
     http,
     grpc: declaration.grpc,
     hints: { client: declaration.hints?.client ?? [], operator: declaration.hints?.operator ?? [] },
     sensitive,
-    callSite: declaration.callSite ?? false
+    callSite: declaration.callSite ?? false,
+    visibility: declaration.visibility ?? (category === "biz" ? "public" : "internal"),
+    deprecated: declaration.deprecated,
+    replacedBy: declaration.replacedBy
   }
 }
 

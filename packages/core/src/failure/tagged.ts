@@ -203,7 +203,8 @@ export const detailOf = (failure: Any): string | null => {
   if (typeof detail === "string") return detail
   try {
     const text: unknown = detail(view(leaf, declared.sensitive) as never)
-    return typeof text === "string" ? text : null
+    // A failure that has nothing to say this time says nothing.
+    return typeof text === "string" && text !== "" ? text : null
   } catch {
     return null
   }

@@ -6,7 +6,12 @@ import * as Failure from "../failure/Failure.ts"
 export class UnsupportedEncoding extends Failure.Tagged<UnsupportedEncoding>()(
   "UnsupportedEncoding",
   { encoding: Schema.String },
-  { code: "sys.unsupported_encoding", detail: ({ encoding }) => `${encoding} is not supported`, grpc: "UNIMPLEMENTED" }
+  {
+    health: "success",
+    code: "sys.unsupported_encoding",
+    detail: ({ encoding }) => `${encoding} is not supported`,
+    grpc: "UNIMPLEMENTED"
+  }
 ) {}
 
 /** The other side speaks another version. */
@@ -14,6 +19,7 @@ export class VersionMismatch extends Failure.Tagged<VersionMismatch>()(
   "VersionMismatch",
   { expected: Schema.String, actual: Schema.String },
   {
+    health: "success",
     code: "sys.version_mismatch",
     detail: ({ actual, expected }) => `version ${actual} where ${expected} is needed`,
     grpc: "FAILED_PRECONDITION"
@@ -31,7 +37,12 @@ export class MalformedData extends Failure.Tagged<MalformedData>()(
 export class PartialSuccess extends Failure.Tagged<PartialSuccess>()(
   "PartialSuccess",
   { rejected: Schema.Int },
-  { code: "sys.partial_success", detail: ({ rejected }) => `${rejected} records were rejected`, severity: "Warn" }
+  {
+    health: "success",
+    code: "sys.partial_success",
+    detail: ({ rejected }) => `${rejected} records were rejected`,
+    severity: "Warn"
+  }
 ) {}
 
 /** The request is larger than the other side takes. */
@@ -39,6 +50,7 @@ export class RequestTooLarge extends Failure.Tagged<RequestTooLarge>()(
   "RequestTooLarge",
   { size: Schema.Int, limit: Schema.optionalKey(Schema.Int) },
   {
+    health: "success",
     code: "sys.request_too_large",
     detail: ({ limit, size }) =>
       limit === undefined ? `${size} bytes are too many` : `${size} bytes, ${limit} allowed`,

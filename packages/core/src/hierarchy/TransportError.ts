@@ -66,6 +66,7 @@ export class HttpRejected extends Failure.Tagged<HttpRejected>()(
   "HttpRejected",
   { endpoint: Schema.String, status: Schema.Int },
   {
+    health: "success",
     code: "sys.http_rejected",
     detail: ({ endpoint, status }) => `${endpoint} answered ${status}`,
     http: 502,
@@ -92,6 +93,7 @@ export class GrpcRejected extends Failure.Tagged<GrpcRejected>()(
   "GrpcRejected",
   { endpoint: Schema.String, status: GrpcCode },
   {
+    health: "success",
     code: "sys.grpc_rejected",
     detail: ({ endpoint, status }) => `${endpoint} answered ${status}`,
     http: 502,

@@ -5,7 +5,7 @@ import * as Reasons from "../reasons/Reasons.ts"
 import { classifyForeign } from "./foreign.ts"
 
 /** What policies, telemetry and projections need to know about an error: the declaration of a failure, or its stand-in. */
-export type Classification = Omit<Declared, "tag" | "sensitive">
+export type Classification = Omit<Declared, "tag" | "sensitive" | "callSite" | "deprecated" | "replacedBy">
 
 /**
  * An application's own table for foreign errors. Return `undefined` to leave the error to the built-in table. It is asked

@@ -2,7 +2,7 @@
  * The universal reasons: failures that every program meets, declared once here. Use one as it is when its name says all
  * there is to say; declare your own with `Failure.Tagged` when the caller should be able to tell it apart.
  */
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 import * as Failure from "../failure/Failure.ts"
 
 /** The input does not satisfy the rules it is held to. */
@@ -72,7 +72,14 @@ export class PayloadTooLarge extends Failure.Tagged<PayloadTooLarge>()(
 export class RateLimited extends Failure.Tagged<RateLimited>()(
   "RateLimited",
   {},
-  { code: "biz.rate_limited", retry: "throttled", severity: "Warn", http: 429, grpc: "RESOURCE_EXHAUSTED" }
+  {
+    health: "ignored",
+    code: "biz.rate_limited",
+    retry: "throttled",
+    severity: "Warn",
+    http: 429,
+    grpc: "RESOURCE_EXHAUSTED"
+  }
 ) {}
 
 /** Stored or received data cannot be what it claims to be. */
@@ -124,10 +131,18 @@ export class ResourceExhausted extends Failure.Tagged<ResourceExhausted>()(
 /** It took longer than it was given. */
 export class Timeout extends Failure.Tagged<Timeout>()(
   "Timeout",
-  {},
+  {
+    /** How long it was given. */
+    after: Schema.optionalKey(Schema.DurationFromMillis),
+    /** What took too long. */
+    operation: Schema.optionalKey(Schema.String)
+  },
   {
     code: "sys.timeout",
     reason: "timeout error",
+    detail: ({ after, operation }) =>
+      after === undefined ? (operation ?? "") : `${operation ?? "no answer"} after ${Duration.format(after)}`,
+
     retry: "transient",
     http: 504,
     grpc: "DEADLINE_EXCEEDED",
@@ -146,7 +161,7 @@ export class ExternalServiceError extends Failure.Tagged<ExternalServiceError>()
 export class Cancelled extends Failure.Tagged<Cancelled>()(
   "Cancelled",
   {},
-  { code: "sys.cancelled", severity: "Debug", http: 499, grpc: "CANCELLED" }
+  { health: "ignored", code: "sys.cancelled", severity: "Debug", http: 499, grpc: "CANCELLED" }
 ) {}
 
 /** Nobody has built this yet. */
@@ -166,6 +181,7 @@ export class CircuitOpen extends Failure.Tagged<CircuitOpen>()(
     state: Schema.Literals(["open", "half_open", "isolated"])
   },
   {
+    health: "ignored",
     code: "sys.circuit_open",
     reason: "circuit open",
     detail: ({ circuit, state }) => `${circuit} is ${state.replace("_", " ")}`,
@@ -180,6 +196,7 @@ export class BulkheadFull extends Failure.Tagged<BulkheadFull>()(
   "BulkheadFull",
   { bulkhead: Schema.String },
   {
+    health: "ignored",
     code: "sys.bulkhead_full",
     detail: ({ bulkhead }) => `${bulkhead} is full`,
     retry: "throttled",
@@ -196,7 +213,9 @@ export class RetriesExhausted extends Failure.Tagged<RetriesExhausted>()(
     /** From the start of the first attempt to the end of the last. */
     elapsed: Schema.DurationFromMillis,
     /** Which limit ended it. */
-    limit: Schema.Literals(["attempts", "elapsed", "deadline", "budget"])
+    limit: Schema.Literals(["attempts", "elapsed", "deadline", "budget"]),
+    /** Code of the last failure, which stays when the failure itself, the `cause`, cannot come along. */
+    last: Schema.optionalKey(Schema.String)
   },
   {
     code: "sys.retries_exhausted",

@@ -5,7 +5,7 @@
 import { Cause, Exit } from "effect"
 import type { Category, Retryability } from "../classification.ts"
 import type { Declared } from "../failure/declaration.ts"
-import * as Classifier from "../identity/Classifier.ts"
+import type * as Classifier from "../identity/Classifier.ts"
 import * as Identity from "../identity/Identity.ts"
 import { joinPath, metadataOf } from "../operation/Operation.ts"
 import * as Report from "../report/Report.ts"

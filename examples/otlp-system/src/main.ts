@@ -1,0 +1,43 @@
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Report } from "@holdfast/core"
+import { Projection } from "@holdfast/protocol"
+import { Cause, Effect, Exit, Logger, type Runtime } from "effect"
+import { CliError, Command } from "effect/cli"
+import { command } from "./cli.ts"
+import { printError } from "./screen.ts"
+
+const isUsageError = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && CliError.isCliError(reason.error))
+
+const exitTable = {
+  "biz.input.*": Projection.Exit.DataError,
+  "biz.input.missing": Projection.Exit.NoInput,
+  "sys.input.unreadable": Projection.Exit.NoInput,
+  "sys.spool_unavailable": Projection.Exit.IoError,
+  "sys.spool_locked": Projection.Exit.TemporaryFailure,
+  "sys.delivery.deferred": Projection.Exit.TemporaryFailure
+}
+
+/** The chain on standard error, unless the command line has already said what is wrong. */
+const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (isUsageError(cause) || Cause.hasInterruptsOnly(cause)) return Effect.void
+  const report = Report.fromCause(cause)
+  const { hints } = Projection.toCli(cause)
+  return printError([Report.chain(report), ...hints.map((hint) => `  Hint: ${hint}`)].join("\n"))
+}
+
+/** Exit codes by kind of failure, in the way of sysexits. */
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  onExit(
+    Exit.isSuccess(exit)
+      ? 0
+      : isUsageError(exit.cause)
+        ? Projection.Exit.Usage
+        : Projection.exitCode(exit.cause, { exitTable })
+  )
+
+Command.run(command, { version: "0.1.0" }).pipe(
+  Effect.tapCause(explain),
+  Effect.provide([NodeServices.layer, Logger.layer([])]),
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
+)
