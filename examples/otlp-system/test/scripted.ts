@@ -67,7 +67,7 @@ export const scenario = <A, E>(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped({ prefix: "otlp-system-" })
-    const began = Number((yield* Clock.monotonicTimeNanos) / 1_000_000n)
+    const began = Number(yield* Clock.monotonicTimeNanos) / 1e6
     const collector: Collector = { calls: [], answer: () => "ok" }
     const log: Array<LogLine> = []
     const recorder = Logger.make(({ logLevel, message }) => {
@@ -79,7 +79,7 @@ export const scenario = <A, E>(
         export: ({ body, items }) =>
           Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
             const name = decoder.decode(body)
-            const answer = collector.answer(collector.calls.push({ name, at: Number(now / 1_000_000n) - began }), name)
+            const answer = collector.answer(collector.calls.push({ name, at: Number(now) / 1e6 - began }), name)
             const accepted = { accepted: items, rejected: 0, message: "", understood: true }
             return answer === "ok" ? Effect.succeed(accepted) : Effect.as(answer, accepted)
           })

@@ -6,9 +6,12 @@ export const defaultEndpoint = "http://localhost:4318"
 
 export type Signal = "traces" | "metrics" | "logs"
 
+/** What {@link problemOf} says of a text with nothing in it. */
+export const empty = "must not be empty"
+
 /** Why a text is no endpoint, as the rest of a sentence that begins with its name; `undefined` when it is one. */
 export const problemOf = (text: string): string | undefined => {
-  if (text.trim() === "") return "must not be empty"
+  if (text.trim() === "") return empty
   if (!/^https?:\/\/[^/?#]/i.test(text)) return "must be a URL that starts with http:// or https://"
   if (/^[^/]*\/\/[^/?#]*@/.test(text)) return "must not hold credentials; send them as a header"
   return Result.isFailure(Url.fromString(text)) ? "must be a valid URL" : undefined

@@ -112,6 +112,9 @@ export const violationsOf = (issue: SchemaIssue.Issue, source: string): Readonly
     const path = (keys ?? []).map(String).join(".") || "configuration"
     if (message === unknownKey) return new ConfigError.UnknownKey({ path, source })
     const expected = message === "Expected object" ? "must be a table" : message
+    if (urls.has(path) && expected === Endpoint.empty) {
+      return new ConfigError.MissingField({ path, source, detail: `${source}: ${path} ${expected}` })
+    }
     if (urls.has(path)) return new ConfigError.InvalidUrl({ path, source, expected })
     if (times.has(path)) return new ConfigError.InvalidDuration({ path, source, expected })
     return new ConfigError.InvalidValue({ path, source, expected })

@@ -13,7 +13,12 @@ const violationsOf = (error: OtlpConfig.OtlpConfigError) => {
   const all = (leaf._tag === "InvalidConfig" ? leaf.cause : [leaf]) as ReadonlyArray<ConfigError.Violation>
   return all.map((violation) => ({
     path: violation.path,
-    expected: violation._tag === "UnknownKey" ? "is no known key" : (violation as ConfigError.InvalidValue).expected
+    expected:
+      violation._tag === "UnknownKey"
+        ? "is no known key"
+        : violation._tag === "MissingField"
+          ? violation.detail?.slice(violation.detail.indexOf(violation.path) + violation.path.length + 1)
+          : violation.expected
   }))
 }
 
@@ -178,7 +183,7 @@ describe("a configuration", () => {
     it.effect(`has no endpoint ${JSON.stringify(endpoint)}`, () =>
       Effect.map(Effect.flip(OtlpConfig.decode({ endpoint })), (error) => {
         assert.deepStrictEqual(violationsOf(error), [{ path: "endpoint", expected }])
-        assert.strictEqual(codeOf(error), "conf.invalid_url")
+        assert.strictEqual(codeOf(error), expected === "must not be empty" ? "conf.missing_field" : "conf.invalid_url")
         assert.notInclude(inspect(error), "hunter2")
       })
     )
