@@ -80,6 +80,7 @@ describe("ErrorSnapshot", () => {
       JSON.stringify(ErrorSnapshot.of(failure).root_metadata),
       `{"big":"9007199254740992","half":0.5,"huge":"18446744073709551615","not":"NaN","zero":0}`
     )
+    assert.isTrue(Object.is(ErrorSnapshot.of(failure).root_metadata["zero"], 0))
   })
 
   it.effect("takes policy, redaction and classifier from the fiber", () =>

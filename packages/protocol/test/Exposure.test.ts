@@ -300,8 +300,11 @@ describe("ExposurePolicy.make", () => {
   })
 
   it("does not take a code for a member of Object.prototype", () => {
-    const subject = { ...notFound, identity: { ...notFound.identity, code: "constructor" } }
-    assert.strictEqual(ExposurePolicy.decide(ExposurePolicy.make({ byCode: {} }), subject).http_status, 500)
+    for (const code of ["valueOf", "constructor", "__proto__"]) {
+      const policy = ExposurePolicy.make({ byCode: {}, otherwise: ExposurePolicy.contract })
+      const subject = { ...notFound, identity: { ...notFound.identity, code } }
+      assert.strictEqual(ExposurePolicy.decide(policy, subject).http_status, 400, code)
+    }
   })
 })
 

@@ -9,6 +9,7 @@ export const exits = (error: unknown, options?: ErrorSnapshot.Options): Readonly
 const exitsOf = (snapshot: ErrorSnapshot.ErrorSnapshot, options?: ErrorSnapshot.Options) => ({
   snapshot: Projection.stringify(snapshot),
   http: Projection.stringify(Projection.toHttp(snapshot, options)),
+  problem: Projection.stringify(Projection.toProblem(snapshot, options)),
   rpc: Projection.stringify(Projection.toRpc(snapshot, options)),
   cli: Projection.stringify(Projection.toCli(snapshot, options)),
   cliDetail: Projection.toCli(snapshot, options).detail,

@@ -33,6 +33,7 @@ const formats: Readonly<Record<string, (snapshot: ErrorSnapshot.ErrorSnapshot) =
   rpc: (snapshot) => Projection.stringify(Projection.toRpc(snapshot)),
   cli: (snapshot) => Projection.stringify(Projection.toCli(snapshot)),
   log: (snapshot) => Projection.stringify(Projection.toLog(snapshot)),
+  problem: (snapshot) => Projection.stringify(Projection.toProblem(snapshot, { instance: "urn:uuid:0" })),
   snapshot: Projection.stringify
 }
 

@@ -164,6 +164,11 @@ describe("Every projection", () => {
     for (let pad = 0; pad < 2; pad++) {
       const { message } = Projection.toHttp(new Reasons.NotFound({ detail: "-".repeat(pad) + "😀".repeat(10_000) }))
       assert.notInclude(message, "\ufffd")
+      const [frame] = Projection.toLog(
+        new Error("x", { cause: new Error("-".repeat(pad) + "😀".repeat(2000)) })
+      ).source_frames
+      assert.notInclude(frame!.message, "\ufffd")
+      assert.isTrue(frame!.message.endsWith("😀… [truncated]"))
     }
   })
 

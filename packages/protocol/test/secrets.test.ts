@@ -100,7 +100,8 @@ describe("No exit", () => {
         new Reasons.SystemError({ detail: "marker", position: "marker", cause: new Error("marker") }),
         Operation.doing("marker", { at: "marker", fields: { marker: "marker" }, metadata: { marker: "marker" } })
       )
-      const { http, rpc } = exits(failure, { policy })
+      const { http, problem, rpc } = exits(failure, { policy })
+      assert.notInclude(problem, "marker")
       assert.notInclude(http, "marker")
       assert.notInclude(rpc, "marker")
     }

@@ -3,18 +3,15 @@
  * `Cause`, from which it makes one. None of them throws; all keys are always there, in the declared order.
  */
 import { Report } from "@holdfast/core"
+import type { ProblemDetails } from "effect/http/ProblemDetails"
 import type { ErrorSnapshot, Options } from "../snapshot/ErrorSnapshot.ts"
-import { snapshotOf } from "./input.ts"
+import { isPublic, reasonFor, snapshotOf } from "./input.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
 export { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
+export { toProblem, type ProblemOptions } from "./problem.ts"
 export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
-
-const isPublic = ({ decision }: ErrorSnapshot): boolean => decision.visibility === "public"
-
-const reasonFor = (snapshot: ErrorSnapshot): string =>
-  isPublic(snapshot) ? snapshot.identity.reason : (snapshot.decision.title ?? snapshot.identity.reason)
 
 /** What people inside may read: the hints for everybody, then those for operators. */
 const allHints = ({ decision: { default_hints, operator_hints } }: ErrorSnapshot): ReadonlyArray<string> =>
@@ -148,5 +145,5 @@ const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).
 
 /** A projection or a snapshot as JSON: one line, keys in declared order, nothing in it that a terminal would obey. */
 export const stringify = (
-  projection: HttpProjection | CliProjection | LogProjection | RpcProjection | ErrorSnapshot
+  projection: HttpProjection | CliProjection | LogProjection | RpcProjection | ProblemDetails | ErrorSnapshot
 ): string => JSON.stringify(projection).replace(risky, escaped)

@@ -4,3 +4,10 @@ import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 /** What a projection is made from: a snapshot as it is, any error or `Cause` through `ErrorSnapshot.of`. */
 export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot =>
   Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => ErrorSnapshot.of(input, options))
+
+/** Whether the caller may read the detail. */
+export const isPublic = ({ decision }: ErrorSnapshot.ErrorSnapshot): boolean => decision.visibility === "public"
+
+/** The summary for the caller. */
+export const reasonFor = (snapshot: ErrorSnapshot.ErrorSnapshot): string =>
+  isPublic(snapshot) ? snapshot.identity.reason : (snapshot.decision.title ?? snapshot.identity.reason)
