@@ -123,7 +123,7 @@ export const defaults: ValidatedConfig = settle({})
  * import { Effect } from "effect"
  *
  * const refused = Effect.runSync(Effect.flip(OtlpConfig.decode({ endpoint: "" }, "otlp.toml")))
- * refused.message // => "invalid url: otlp.toml: endpoint: must not be empty"
+ * refused.message // => "missing field: otlp.toml: endpoint must not be empty"
  * ```
  */
 export const decode = (input: unknown, source = "configuration"): Effect.Effect<ValidatedConfig, OtlpConfigError> =>

@@ -61,14 +61,12 @@ const eventOf = ({ message, stack, type }: Description): Record<string, unknown>
   ...(stack === "" ? {} : { "exception.stacktrace": `${type}: ${message}\n${stack}` })
 })
 
-/** Which errors have been recorded, and in which trace: the same error object may be raised again in another. */
-type Recorded = WeakMap<object, string>
+/** What has been recorded, and in which trace: the same error object may be raised again in another. */
+type Recorded = WeakMap<object, { readonly traceId: string; readonly description: Description }>
 
-const isRecorded = (recorded: Recorded, error: unknown, traceId: string): boolean => {
-  if (!Predicate.isObject(error)) return false
-  if (recorded.get(error) === traceId) return true
-  recorded.set(error, traceId)
-  return false
+const lookUp = (recorded: Recorded, error: unknown, traceId: string): Description | undefined => {
+  const found = Predicate.isObject(error) ? recorded.get(error) : undefined
+  return found?.traceId === traceId ? found.description : undefined
 }
 
 const annotate = (span: Tracer.Span, failure: FailureDescription): void => {
@@ -112,7 +110,8 @@ export const wrap = (
       end.call(span, endTime, exit)
       return
     }
-    const failure = describe(cause, settings)
+    const { traceId } = span
+    const failure = describe(cause, settings, (error) => lookUp(recorded, error, traceId))
     annotate(span, failure)
     if (Cause.hasInterrupts(cause)) span.attribute("effect.fiber.interrupted", true)
     if (failure.category === "biz" && !settings.expectedAsErrors) {
@@ -122,7 +121,9 @@ export const wrap = (
     }
     const self = api === undefined && recordsItself(span)
     const presented = failure.errors.map((description) => {
-      const repeated = isRecorded(recorded, description.error, span.traceId)
+      const { error } = description
+      const repeated = lookUp(recorded, error, traceId) !== undefined
+      if (Predicate.isObject(error)) recorded.set(error, { traceId, description })
       if (!self && !repeated) span.event("exception", endTime, eventOf(description))
       return present(description, repeated)
     })

@@ -1,4 +1,4 @@
-import { type Classifier, Failure, Identity, type Redaction, Report } from "@holdfast/core"
+import { type Classifier, Failure, Identity, Operation, type Redaction, Report } from "@holdfast/core"
 import { Cause, Predicate } from "effect"
 
 /** What telemetry says about one error of a span. Redacted and capped; nothing else of the error may leave. */
@@ -63,24 +63,30 @@ const describeReport = (error: unknown, report: Report.Report, stacks: boolean):
 const errorOf = (reason: Cause.Fail<unknown> | Cause.Die): unknown =>
   Cause.isFailReason(reason) ? reason.error : reason.defect
 
-/** Describes a cause that is more than interruptions. */
+/**
+ * Describes a cause that is more than interruptions. An error that `known` has a description of is not described again: a
+ * failure crosses many spans, and what may be shown of it has to be worked out only once.
+ */
 export const describe = (
   cause: Cause.Cause<unknown>,
-  { classify, redaction, stacks }: Settings
+  { classify, redaction, stacks }: Settings,
+  known: (error: unknown) => Description | undefined
 ): FailureDescription => {
   const options = { redaction, classify }
-  const reasons = cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
-  const { classification, error } = Identity.primary(cause, classify)
-  const report = Report.fromCause(cause, options)
-  const others = reasons
-    .filter((reason) => errorOf(reason) !== error)
-    .map((reason) => describeReport(errorOf(reason), Report.of(Cause.fromReasons([reason]), options), stacks))
+  const { classification, contexts, error } = Identity.primary(cause, classify)
+  const errors = cause.reasons.filter((reason) => !Cause.isInterruptReason(reason)).map(errorOf)
+  const one = (each: unknown, report: () => Report.Report): Description =>
+    known(each) ?? describeReport(each, report(), stacks)
+  const path = Operation.joinPath(Operation.pathOf(contexts))
   const { category, code, retry } = classification
   return {
     code,
     category,
     retry,
-    path: report.identity.path,
-    errors: [describeReport(error, report, stacks), ...others]
+    path: path === null ? null : cut(redaction.text(path), maxMessage),
+    errors: [
+      one(error, () => Report.fromCause(cause, options)),
+      ...errors.filter((each) => each !== error).map((each) => one(each, () => Report.of(each, options)))
+    ]
   }
 }

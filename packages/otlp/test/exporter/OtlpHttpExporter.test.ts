@@ -307,22 +307,42 @@ describe("an export", () => {
     }).pipe(Effect.provide(NodeHttpClient.layerNodeHttp))
   )
 
-  it.live("uses its connections again, after a success and after a refusal", () =>
+  const keepAlive = NodeHttpClient.layerNodeHttpNoAgent.pipe(
+    Layer.provide(NodeHttpClient.layerAgentOptions({ keepAlive: true }))
+  )
+  for (const [name, client] of [
+    ["fetch", FetchHttpClient.layer],
+    ["node:http with keepAlive", keepAlive],
+    ["undici", NodeHttpClient.layerUndici]
+  ] as const) {
+    it.live(`uses its connections again over ${name}, after a success and after a refusal`, () =>
+      Effect.gen(function* () {
+        const ports = new Set<number | undefined>()
+        let status = 200
+        const server = yield* receiver((_, response, raw) => {
+          ports.add(raw.socket.remotePort)
+          response.writeHead(status).end("words".repeat(3000))
+        })
+        const exporter = yield* exporterFor(server.url)
+        for (let at = 0; at < 30; at++) {
+          status = [200, 503, 400][at % 3]!
+          yield* Effect.ignore(exporter.export(batch))
+        }
+        // A pool may open a few more while the first is still on its way back.
+        assert.isAtMost(ports.size, 5)
+      }).pipe(Effect.provide(client))
+    )
+  }
+
+  it.live("stops at the limit while it unpacks an answer", () =>
     Effect.gen(function* () {
-      const ports = new Set<number | undefined>()
-      let status = 200
-      const server = yield* receiver((_, response, raw) => {
-        ports.add(raw.socket.remotePort)
-        response.writeHead(status).end("words")
-      })
-      const exporter = yield* exporterFor(server.url)
-      for (let at = 0; at < 30; at++) {
-        status = [200, 503, 400][at % 3]!
-        yield* Effect.ignore(exporter.export(batch))
-      }
-      // A pool may open a second one while the first is still on its way back.
-      assert.isAtMost(ports.size, 2)
-    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+      const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 32))
+      const server = yield* receiver((_, response) =>
+        response.writeHead(200, { "content-encoding": "gzip", "content-type": "application/json" }).end(bomb)
+      )
+      const error = yield* Effect.flip((yield* exporterFor(server.url)).export(batch))
+      assert.deepInclude(leafOf(error), { _tag: "ResponseTooLarge", limit: 4 * 1024 * 1024 })
+    }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
   it.effect("can be replaced: the exporter is a service", () =>
