@@ -94,6 +94,7 @@ const settle = (file: File): ValidatedConfig => {
       directory: spool.directory,
       ...(spool.max_bytes === undefined ? {} : { maxBytes: spool.max_bytes }),
       ...(spool.segment_bytes === undefined ? {} : { segmentBytes: spool.segment_bytes }),
+      ...(spool.max_dead_letter_bytes === undefined ? {} : { maxDeadLetterBytes: spool.max_dead_letter_bytes }),
       ...(spool.fsync === undefined ? {} : { fsync: spool.fsync }),
       ...(spool.on_full === undefined ? {} : { onFull: spool.on_full })
     },

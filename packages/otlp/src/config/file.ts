@@ -71,6 +71,7 @@ export const File = Schema.Struct({
       ),
       max_bytes: Schema.optionalKey(wholeFrom(1024)),
       segment_bytes: Schema.optionalKey(wholeFrom(1024)),
+      max_dead_letter_bytes: Schema.optionalKey(wholeFrom(1024)),
       fsync: Schema.optionalKey(oneOf(Fsync.literals)),
       on_full: Schema.optionalKey(oneOf(["reject", "evict"]))
     }).check(

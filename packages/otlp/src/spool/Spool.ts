@@ -11,13 +11,13 @@
  * left alone; a segment of a newer version is refused with {@link SpoolCorrupt} instead of being misread.
  */
 import { Clock, Context, Duration, Effect, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
-import { refused, replace } from "./files.ts"
+import * as DeadLetter from "./deadLetter.ts"
+import { refused } from "./files.ts"
 import { open } from "./journal.ts"
 import * as Ledger from "./ledger.ts"
 import * as Lock from "./lock.ts"
 import { invalid, type Options, settle } from "./options.ts"
 import { maxPayload, type Entry as Stored } from "./record.ts"
-import { deadLetters } from "./recover.ts"
 import { SpoolError, SpoolLocked } from "./SpoolError.ts"
 
 export { Fsync, Options } from "./options.ts"
@@ -62,8 +62,10 @@ export interface Stats {
   readonly oldestAge: Option.Option<Duration.Duration>
   readonly appended: number
   readonly acknowledged: number
-  /** In the dead-letter folder. */
+  /** Moved to the dead-letter folder. */
   readonly rejected: number
+  /** Letters removed from that folder to stay within its limit. */
+  readonly forgotten: number
   /** Evicted to make room. */
   readonly dropped: { readonly records: number; readonly items: number }
   /** Records that were there and cannot be read any more. */
@@ -188,18 +190,17 @@ export const make = Effect.fnUntraced(function* (
     if (payload === undefined) {
       counters.corrupted++
     } else {
-      const folder = deadLetters(directory)
-      const path = `${folder}/${String(sequence).padStart(16, "0")}-${found.entry.enqueuedAt}`
-      const { items, kind, size, enqueuedAt } = publish(found.entry)
+      const { enqueuedAt, items, kind, size } = publish(found.entry)
+      const name = `${String(sequence).padStart(16, "0")}-${enqueuedAt}`
       const rejectedAt = yield* Clock.currentTimeMillis
       const note = { sequence, items, kind, size, enqueuedAt, rejectedAt, code: reason.code, detail: reason.detail }
-      yield* fs
-        .makeDirectory(folder, { recursive: true, mode: 0o700 })
-        .pipe(
-          Effect.andThen(fs.writeFile(`${path}.bin`, payload, { mode: 0o600 })),
-          Effect.andThen(replace(fs, `${path}.json`, JSON.stringify(note, null, 2) + "\n")),
-          Effect.mapError(refused(directory, "write", `${path}.bin`, size))
-        )
+      counters.forgotten += yield* DeadLetter.write(fs, directory, {
+        name,
+        payload,
+        note: `${JSON.stringify(note, null, 2)}\n`,
+        durable: settings.fsync === "always",
+        maxBytes: settings.maxDeadLetterBytes
+      }).pipe(Effect.mapError(refused(directory, "write", `${DeadLetter.folderOf(directory)}/${name}.bin`, size)))
       counters.rejected++
     }
     yield* journal.complete(sequence)
@@ -235,6 +236,7 @@ export const make = Effect.fnUntraced(function* (
           appended: counters.appended,
           acknowledged: counters.acknowledged,
           rejected: counters.rejected,
+          forgotten: counters.forgotten,
           dropped: { records: counters.droppedRecords, items: counters.droppedItems },
           corrupted: counters.corrupted
         }

@@ -20,6 +20,7 @@ export interface Counters {
   appended: number
   acknowledged: number
   rejected: number
+  forgotten: number
   corrupted: number
   droppedRecords: number
   droppedItems: number
@@ -50,6 +51,7 @@ export const open = Effect.fnUntraced(function* (
     appended: 0,
     acknowledged: 0,
     rejected: 0,
+    forgotten: 0,
     corrupted,
     droppedRecords: 0,
     droppedItems: 0

@@ -26,6 +26,8 @@ export const Options = Schema.Struct({
   fsync: Schema.optionalKey(Fsync),
   /** Only for `fsync: "interval"`. Default: 500 ms. Range: more than 0. */
   fsyncInterval: Schema.optionalKey(Schema.Duration),
+  /** Bytes of the dead-letter folder. Beyond it the oldest letters go, and are counted. Default: 64 MiB. Range: 1024 or more. */
+  maxDeadLetterBytes: Schema.optionalKey(Bytes),
   /**
    * What happens when the next record does not fit: `reject` fails the append with {@link SpoolFull}, `evict` drops the
    * oldest whole segment and counts what was in it. Default: `reject`.
@@ -56,6 +58,7 @@ export const settle = (options: Options): Effect.Effect<Settings, SpoolError> =>
         directory: given.directory.length > 1 ? given.directory.replace(/\/+$/, "") : given.directory,
         maxBytes,
         segmentBytes: given.segmentBytes ?? Math.max(1024, Math.min(4 * 1024 * 1024, Math.floor(maxBytes / 8))),
+        maxDeadLetterBytes: given.maxDeadLetterBytes ?? 64 * 1024 * 1024,
         fsync: given.fsync ?? "interval",
         fsyncInterval,
         onFull: given.onFull ?? "reject"

@@ -1,4 +1,5 @@
 import { Effect, type FileSystem } from "effect"
+import { folderOf } from "./deadLetter.ts"
 import { readCursor, refused, sequenceOf, syncDirectory } from "./files.ts"
 import * as Ledger from "./ledger.ts"
 import { type Entry, scan } from "./record.ts"
@@ -9,9 +10,6 @@ export interface Recovered {
   /** Records that were acknowledged to their writer, not yet delivered, and cannot be read any more. */
   readonly corrupted: number
 }
-
-/** Where segments of which nothing can be read, and refused records, are kept for a person to look at. */
-export const deadLetters = (directory: string): string => `${directory}/dead-letter`
 
 /** Reads a directory as a crash, a bad disk or a person may have left it. */
 export const recover = Effect.fnUntraced(function* (
@@ -67,7 +65,7 @@ export const recover = Effect.fnUntraced(function* (
 const remove = (fs: FileSystem.FileSystem, path: string) => Effect.ignore(fs.remove(path, { force: true }))
 
 const setAside = (fs: FileSystem.FileSystem, directory: string, path: string) => {
-  const folder = deadLetters(directory)
+  const folder = folderOf(directory)
   const name = path.slice(path.lastIndexOf("/") + 1)
   return fs
     .makeDirectory(folder, { recursive: true, mode: 0o700 })

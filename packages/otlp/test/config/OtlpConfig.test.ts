@@ -43,6 +43,7 @@ open = "2 minutes"
 directory = "./spool"
 max_bytes = 1048576
 segment_bytes = 65536
+max_dead_letter_bytes = 8192
 fsync = "always"
 on_full = "evict"
 
@@ -64,6 +65,7 @@ describe("a configuration", () => {
         directory: "./spool",
         maxBytes: 1_048_576,
         segmentBytes: 65_536,
+        maxDeadLetterBytes: 8192,
         fsync: "always",
         onFull: "evict"
       })

@@ -150,6 +150,41 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
 
+    it.effect("loses no permit, no record and no agreement with the disk when its callers are interrupted", () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        let confirmed = 0
+        const options: Spool.Options = { directory: path, fsync: "always", segmentBytes: 1024 }
+        const left = yield* life(options, (spool) =>
+          Effect.gen(function* () {
+            for (let round = 0; round < 300; round++) {
+              const calls = [
+                spool.append(new Uint8Array(100), { items: 1 }).pipe(Effect.tap(() => Effect.sync(() => confirmed++))),
+                Effect.flatMap(spool.take, (next) =>
+                  Option.isSome(next) ? spool.release(next.value.sequence) : Effect.void
+                ),
+                Effect.flatMap(spool.peek, (next) =>
+                  Option.isSome(next) && round % 3 === 0 ? spool.acknowledge(next.value.sequence) : Effect.void
+                )
+              ]
+              const fiber = yield* Effect.forkChild(Effect.all(calls, { concurrency: 3 }), { startImmediately: true })
+              for (let tick = 0; tick < round % 11; tick++) yield* Effect.promise(() => new Promise(setImmediate))
+              yield* Fiber.interrupt(fiber)
+            }
+            yield* spool.append(bytes("still alive"), { items: 1 })
+            return yield* spool.stats
+          })
+        )
+        assert.isAtLeast(left.appended, confirmed + 1)
+        assert.strictEqual(left.records, left.appended - left.acknowledged)
+        yield* life(options, (spool) =>
+          Effect.gen(function* () {
+            assert.deepInclude(yield* spool.stats, { records: left.records, items: left.items, corrupted: 0 })
+          })
+        )
+      })
+    )
+
     it.effect("deletes a segment when all of it is done, and not before", () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -210,6 +245,50 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
           detail: "http://c answered 400"
         })
         assert.deepStrictEqual(yield* life(options, drain), ["good"])
+      })
+    )
+  })
+
+  describe("the dead-letter folder", () => {
+    it.effect("stays within its limit: the oldest letters go, and are counted", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* directory
+        const spool = yield* Spool.make({ directory: path, maxDeadLetterBytes: 2048 })
+        for (let at = 0; at < 8; at++) {
+          const { sequence } = yield* spool.append(new Uint8Array(500), { items: 1 })
+          yield* spool.reject(sequence, { code: "sys.http_rejected" })
+        }
+        const names = (yield* fs.readDirectory(`${path}/dead-letter`)).toSorted()
+        const sizes = yield* Effect.forEach(names, (name) => fs.stat(`${path}/dead-letter/${name}`))
+        assert.isAtMost(
+          sizes.reduce((sum, { size }) => sum + Number(size), 0),
+          2048
+        )
+        const kept = names.filter((name) => name.endsWith(".bin"))
+        const { forgotten, rejected } = yield* spool.stats
+        assert.strictEqual(rejected, 8)
+        assert.strictEqual(forgotten + kept.length, 8)
+        assert.isTrue(kept.at(-1)?.startsWith("0000000000000008-"))
+      })
+    )
+
+    it.effect("that cannot be written leaves the record where it was", () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        const fs = yield* faulty((real) => ({
+          makeDirectory: (name, options) =>
+            name.endsWith("dead-letter") ? Effect.fail(ioError) : real.makeDirectory(name, options)
+        }))
+        const scenario = life({ directory: path }, (spool) =>
+          Effect.gen(function* () {
+            const { sequence } = yield* spool.append(bytes("poison"), { items: 1 })
+            const error = yield* Effect.flip(spool.reject(sequence, { code: "sys.http_rejected" }))
+            assert.strictEqual(codeOf(error), "sys.spool_unavailable")
+            assert.deepInclude(yield* spool.stats, { records: 1, rejected: 0 })
+          })
+        )
+        yield* Effect.provideService(scenario, FileSystem.FileSystem, fs)
       })
     )
   })
