@@ -7,7 +7,7 @@
  * What it will never take goes to the dead-letter folder with the reason. Nothing else happens to a batch.
  */
 import { Classifier, Failure, Operation } from "@holdfast/core"
-import { OtlpExporter, Spool } from "@holdfast/otlp"
+import { FailureTelemetry, OtlpError, OtlpExporter, Spool } from "@holdfast/otlp"
 import { Backoff, CircuitBreaker, Retry } from "@holdfast/resilience"
 import { Clock, Context, Duration, Effect, Latch, Layer, Metric, Option, Ref, Semaphore, Stream } from "effect"
 import type { Batch } from "./batches.ts"
@@ -22,12 +22,19 @@ export type Outcome =
   | { readonly _tag: "Deferred"; readonly code: string; readonly sequence: number }
   | { readonly _tag: "DeadLettered"; readonly code: string }
 
+export type ExportFailure = Spool.SpoolError | OtlpError.OtlpError
+
 export interface Service {
-  /** Sends a batch, or keeps it. Fails only if it can do neither: then the batch is still the caller's. */
-  readonly export: (batch: Batch) => Effect.Effect<Outcome, Spool.SpoolError>
+  /**
+   * Sends a batch, or keeps it. Fails with `SpoolError` if it can do neither: then the batch is still the caller's. Fails
+   * with `OtlpError` if the configuration is wrong (no OTLP receiver at the endpoint, a certificate nobody trusts): then
+   * the spool has the batch, and there is no point in going on.
+   */
+  readonly export: (batch: Batch) => Effect.Effect<Outcome, ExportFailure>
   /** Delivers what is spooled, in order, waiting for the breaker as long as it takes. Ends when the spool is empty. */
-  readonly drain: Effect.Effect<void, Spool.SpoolError>
-  readonly count: (change: (counters: Counters) => void) => Effect.Effect<void>
+  readonly drain: Effect.Effect<void, ExportFailure>
+  /** Counts a batch that an earlier run has accounted for. */
+  readonly skip: (batch: Batch) => Effect.Effect<void>
   readonly summary: Effect.Effect<Summary>
   readonly state: Effect.Effect<BreakerState>
   /** What stood in the way of the latest batch that did not arrive. */
@@ -83,6 +90,16 @@ class Stopwatch {
   }
 }
 
+/** Whether the program was set up wrongly, which is no batch's fault. */
+const isMisconfigured = (failure: unknown): failure is OtlpError.OtlpError =>
+  failure instanceof OtlpError.OtlpError && Classifier.classify(failure).category === "conf"
+
+/** Whether the collector may take the batch another time, or never will. */
+const verdictOf = (failure: unknown): "later" | "never" => {
+  const { code, retry } = Classifier.classify(failure)
+  return retry !== "never" || code === "sys.retries_exhausted" || isMisconfigured(failure) ? "later" : "never"
+}
+
 const nowMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
@@ -93,6 +110,15 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
   const counters = zero()
   const stopwatch = new Stopwatch(yield* nowMillis)
   const count = (change: (counters: Counters) => void) => Effect.sync(() => change(counters))
+
+  /** From here on the batch is in the books, and the next run will not read it again. */
+  const account = (batch: Batch) =>
+    Effect.andThen(
+      count((it) => {
+        it.read += batch.items
+      }),
+      journal.account(batch)
+    )
 
   yield* breaker.transitions.pipe(
     Stream.runForEach(({ to }) => Effect.map(nowMillis, (now) => stopwatch.switch(to, now))),
@@ -130,12 +156,6 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
       )
     })
 
-  /** Whether another try, later, can help. Everything else is final. */
-  const isTemporary = (failure: unknown): boolean => {
-    const { code, retry } = Classifier.classify(failure)
-    return retry !== "never" || code === "sys.retries_exhausted"
-  }
-
   let lastFailure = Option.none<Failure.Any>()
 
   const noted = (failure: Failure.Any) => {
@@ -148,14 +168,11 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
     return Metric.update(exportFailed(code), 1)
   }
 
-  const reasonOf = (failure: Failure.Any) => ({
-    code: Classifier.classify(failure).code,
-    detail: failure.message
-  })
-
   const toDeadLetter = Effect.fnUntraced(function* (sequence: number, batch: Batch, failure: Failure.Any) {
-    yield* spool.reject(sequence, reasonOf(failure))
+    yield* spool.reject(sequence, { code: Classifier.classify(failure).code, detail: failure.message })
     counters.deadLettered += batch.items
+    const errorType = { "error.type": Classifier.classify(failure).code }
+    yield* Metric.update(Metric.withAttributes(FailureTelemetry.errorsTotal, errorType), 1)
     yield* Effect.logError(`refused for good, kept in the dead-letter folder: ${failure.message}`)
   })
 
@@ -165,15 +182,19 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
   const keep = Effect.fnUntraced(function* (
     batch: Batch,
     failure: Failure.Any
-  ): Effect.fn.Return<Outcome, Spool.SpoolError> {
+  ): Effect.fn.Return<Outcome, ExportFailure> {
     const { code } = Classifier.classify(failure)
     const { sequence } = yield* spool.append(batch.body, { items: batch.items })
-    if (!isTemporary(failure)) {
+    if (verdictOf(failure) === "never") {
       yield* toDeadLetter(sequence, batch, failure)
       return { _tag: "DeadLettered", code }
     }
     counters.deferred += batch.items
     yield* Ref.update(pending, (n) => n + 1)
+    if (isMisconfigured(failure)) {
+      yield* account(batch)
+      return yield* failure
+    }
     return { _tag: "Deferred", code, sequence }
   })
 
@@ -185,14 +206,14 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
   })
 
   /** From the moment the collector has answered, nothing may come between a batch and its place in the books. */
-  const deliver = (batch: Batch): Effect.Effect<Outcome, Spool.SpoolError> =>
+  const deliver = (batch: Batch): Effect.Effect<Outcome, ExportFailure> =>
     Effect.uninterruptibleMask((restore) =>
       restore(send(batch)).pipe(
         Effect.matchEffect({
           onSuccess: (attempts) => delivered(batch, attempts),
           onFailure: (failure) => Effect.andThen(noted(failure), keep(batch, failure))
         }),
-        Effect.tap(journal.account(batch))
+        Effect.tap(account(batch))
       )
     )
 
@@ -202,7 +223,7 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
     | { readonly _tag: "Wait"; readonly failure: Failure.Any }
 
   /** Tries the oldest spooled batch once. */
-  const drainOne: Effect.Effect<Step, Spool.SpoolError> = Effect.uninterruptibleMask((restore) =>
+  const drainOne: Effect.Effect<Step, ExportFailure> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const next = yield* spool.take
       if (Option.isNone(next)) {
@@ -219,14 +240,14 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
             counters.drained += items
             return { _tag: "Done" }
           }),
-          onFailure: Effect.fnUntraced(function* (failure): Effect.fn.Return<Step, Spool.SpoolError> {
+          onFailure: Effect.fnUntraced(function* (failure): Effect.fn.Return<Step, ExportFailure> {
             yield* noted(failure)
-            if (isTemporary(failure)) {
-              yield* spool.release(sequence)
-              return { _tag: "Wait", failure }
+            if (verdictOf(failure) === "never") {
+              yield* toDeadLetter(sequence, batch, failure)
+              return { _tag: "Done" }
             }
-            yield* toDeadLetter(sequence, batch, failure)
-            return { _tag: "Done" }
+            yield* spool.release(sequence)
+            return isMisconfigured(failure) ? yield* failure : { _tag: "Wait", failure }
           })
         })
       )
@@ -270,7 +291,10 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
   return System.of({
     export: deliver,
     drain,
-    count,
+    skip: (batch) =>
+      count((it) => {
+        it.resumed += batch.items
+      }),
     state: breaker.state,
     lastFailure: Effect.sync(() => lastFailure),
     transitions: breaker.transitions,

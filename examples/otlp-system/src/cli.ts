@@ -1,6 +1,6 @@
 /** The command line, and what it makes of the configuration. */
 import { NodeHttpClient } from "@effect/platform-node"
-import { OtlpExporter, Spool } from "@holdfast/otlp"
+import { FailureTelemetry, OtlpExporter, Spool } from "@holdfast/otlp"
 import { Duration, Effect, Layer, Logger, Option, Path } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { fileURLToPath } from "node:url"
@@ -103,7 +103,7 @@ const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Inf
       })
     )
   )
-  yield* Effect.provide(program, system)
+  yield* program.pipe(FailureTelemetry.boundary, Effect.provide(system), Effect.provide(FailureTelemetry.layer()))
 })
 
 export const command = Command.make("otlp-system", flags, handler).pipe(

@@ -71,4 +71,7 @@ const documents = (path: string): Stream.Stream<TraceDocument, InputFailure, Fil
 
 /** The batches of a file, in order, of at most `size` spans each. */
 export const batches = (path: string, size: number): Stream.Stream<Batch, InputFailure, FileSystem.FileSystem> =>
-  documents(path).pipe(Stream.flatMap((document) => Stream.fromIterable(split(document, size))))
+  documents(path).pipe(
+    Stream.orElseIfEmpty(() => Stream.fail(new InputForeign({ path, line: 1, expected: "the file is empty" }))),
+    Stream.flatMap((document) => Stream.fromIterable(split(document, size)))
+  )

@@ -1,5 +1,5 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Report } from "@holdfast/core"
+import { Identity, Report } from "@holdfast/core"
 import { Projection } from "@holdfast/protocol"
 import { Cause, Effect, Exit, Logger, type Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
@@ -22,8 +22,9 @@ const exitTable = {
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (isUsageError(cause) || Cause.hasInterruptsOnly(cause)) return Effect.void
   const report = Report.fromCause(cause)
-  const { hints } = Projection.toCli(cause)
-  return printError([Report.chain(report), ...hints.map((hint) => `  Hint: ${hint}`)].join("\n"))
+  const { client, operator } = Identity.primary(cause).classification.hints
+  const hints = [...client, ...operator].map((hint) => `  Hint: ${hint}`)
+  return printError([Report.chain(report), ...hints].join("\n"))
 }
 
 /** Exit codes by kind of failure, in the way of sysexits. */

@@ -54,31 +54,15 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
       screen.event("reading", path),
       Input.batches(path, options.batchSize).pipe(
         Stream.filterEffect((batch) =>
-          journal.isAccounted(batch)
-            ? Effect.as(
-                system.count((it) => {
-                  it.resumed += batch.items
-                }),
-                false
-              )
-            : Effect.succeed(true)
+          journal.isAccounted(batch) ? Effect.as(system.skip(batch), false) : Effect.succeed(true)
         ),
         Stream.tap(() => (Duration.isZero(options.pace) ? Effect.void : Effect.sleep(options.pace))),
         Stream.mapEffect(
           (batch) =>
-            Effect.andThen(
-              system.count((it) => {
-                it.read += batch.items
-              }),
-              system
-                .export(batch)
-                .pipe(
-                  Effect.tap((outcome) =>
-                    outcome._tag === "DeadLettered"
-                      ? screen.event("spool", `${batch.items} spans refused for good: ${outcome.code}`)
-                      : Effect.void
-                  )
-                )
+            Effect.tap(system.export(batch), (outcome) =>
+              outcome._tag === "DeadLettered"
+                ? screen.event("spool", `${batch.items} spans refused for good: ${outcome.code}`)
+                : Effect.void
             ),
           { concurrency: options.concurrency }
         ),

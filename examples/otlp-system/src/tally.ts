@@ -3,7 +3,7 @@
 export type BreakerState = "closed" | "open" | "half_open" | "isolated"
 
 export interface Counters {
-  /** Spans read from the input in this run. */
+  /** Spans read from the input in this run, and accounted for. What was on its way when the run ended is not among them. */
   read: number
   /** Spans of the input that an earlier run had already accounted for. */
   resumed: number

@@ -5,7 +5,8 @@ import { Classifier, Report } from "@holdfast/core"
 import { Cause, Effect, Exit, Fiber, FileSystem, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as Configuration from "../src/configuration.ts"
-import { batch, invalid, scenario, unavailable } from "./scripted.ts"
+import { StillSpooled } from "../src/failures.ts"
+import { batch, invalid, scenario, type Span, unavailable } from "./scripted.ts"
 
 const names = (calls: ReadonlyArray<{ readonly name: string }>): ReadonlyArray<string> => calls.map(({ name }) => name)
 
@@ -74,10 +75,12 @@ describe("step 3: a batch that the collector will never take", () => {
   it.effect("is sent once, goes to the dead-letter folder with the reason, and says nothing about the collector", () =>
     scenario(({ collector, directory, system }) =>
       Effect.gen(function* () {
+        const errors = yield* metric("errors.total")
         collector.answer = invalid
         const outcome = yield* system.export(batch("poison"))
         assert.deepStrictEqual(outcome, { _tag: "DeadLettered", code: "sys.http_rejected" })
         assert.deepStrictEqual(collector.calls, [{ name: "poison", at: 0 }])
+        assert.strictEqual(yield* metric("errors.total"), errors + 1)
         const fs = yield* Effect.provide(FileSystem.FileSystem, NodeFileSystem.layer)
         const letters = yield* fs.readDirectory(`${directory}/dead-letter`)
         const [payload, reason] = letters.toSorted()
@@ -88,7 +91,7 @@ describe("step 3: a batch that the collector will never take", () => {
         assert.strictEqual(note.code, "sys.http_rejected")
         for (let i = 0; i < 9; i++) yield* system.export(batch(`poison ${i}`))
         assert.strictEqual(yield* system.state, "closed")
-        assert.deepInclude(yield* system.summary, { attempts: 10, deadLettered: 100, deferred: 0, lost: 0 - 100 })
+        assert.deepInclude(yield* system.summary, { attempts: 10, deadLettered: 100, deferred: 0 })
       })
     )
   )
@@ -159,9 +162,10 @@ describe("steps 4 to 7: an outage", () => {
             ...[1, 2, 3, 4, 5].map((i) => `outage ${i}`),
             "rejected 6",
             "rejected 7",
-            "probe 8",
+            // The probe was kept last: the others had been turned away while it used up its attempts.
             "beside 9",
-            "beside 10"
+            "beside 10",
+            "probe 8"
           ])
           assert.deepInclude(yield* system.summary, { drained: 100, waiting: 0, deliveredFirst: 20, deferred: 100 })
           assert.deepStrictEqual(
@@ -193,6 +197,40 @@ describe("step 8: an export that is interrupted while it waits", () => {
   )
 })
 
+describe("step 10: the trace of an outage", () => {
+  const attempts = ({ events }: Span) => events.filter(([name]) => name === "resilience.retry.attempt_failed")
+
+  it.effect("has a span for each export, red only for the one that failed, with an event for each attempt", () =>
+    scenario(({ collector, spans, system }) =>
+      Effect.gen(function* () {
+        collector.answer = (call) => (call <= 3 || call === 4 ? unavailable() : "ok")
+        yield* Effect.withSpan(settle(system.export(batch("lost to the spool"))), "parent")
+        yield* settle(system.export(batch("second try")))
+        const [failed, parent, recovered] = spans
+        assert.strictEqual(parent!.name, "parent")
+        assert.deepStrictEqual([failed!.name, failed!.parent], ["export", parent!.id])
+        assert.strictEqual(attempts(failed!).length, 3)
+        assert.deepInclude(failed!.attributes, {
+          "error.type": "sys.retries_exhausted",
+          "resilience.retry.attempts": 3
+        })
+        assert.isTrue(Exit.isFailure(failed!.exit))
+        const exceptions = failed!.events.filter(([name]) => name === "exception")
+        assert.deepStrictEqual(
+          exceptions.map(([, attributes]) => attributes["exception.type"]),
+          ["RetriesExhausted"]
+        )
+        assert.deepStrictEqual([recovered!.name, recovered!.parent], ["export", undefined])
+        assert.strictEqual(attempts(recovered!).length, 1)
+        assert.isTrue(Exit.isSuccess(recovered!.exit))
+        assert.isUndefined(recovered!.attributes["error.type"])
+        // The export is a success for whoever asked for it: the batch is safe.
+        assert.isTrue(Exit.isSuccess(parent!.exit))
+      })
+    )
+  )
+})
+
 describe("step 9: what is printed in the end", () => {
   it.effect("leads from the outermost sentence down to the transport, and holds no secret", () =>
     scenario(({ collector, system }) =>
@@ -201,7 +239,6 @@ describe("step 9: what is printed in the end", () => {
         collector.answer = () => unavailable()
         yield* settle(system.export(batch("a")))
         const failure = Option.getOrThrow(yield* system.lastFailure)
-        const { StillSpooled } = yield* Effect.promise(() => import("../src/failures.ts"))
         const last = new StillSpooled({
           spans: 10,
           directory: "/spool",

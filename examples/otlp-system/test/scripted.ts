@@ -1,8 +1,20 @@
 /** The system over a scripted collector and a virtual clock, for tests that state exact instants. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { TransportError } from "@holdfast/core"
-import { OtlpError, OtlpExporter, Spool } from "@holdfast/otlp"
-import { Clock, Duration, Effect, FileSystem, Layer, Logger, Random, References } from "effect"
+import { FailureTelemetry, OtlpError, OtlpExporter, Spool } from "@holdfast/otlp"
+import {
+  Clock,
+  Duration,
+  Effect,
+  type Exit,
+  FileSystem,
+  Layer,
+  Logger,
+  Option,
+  Random,
+  References,
+  Tracer
+} from "effect"
 import type { Batch } from "../src/batches.ts"
 import * as Journal from "../src/journal.ts"
 import * as System from "../src/System.ts"
@@ -43,6 +55,37 @@ export interface Collector {
   answer: (call: number, name: string) => Answer
 }
 
+/** A span that has ended. */
+export interface Span {
+  readonly name: string
+  readonly id: string
+  readonly parent: string | undefined
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly events: ReadonlyArray<readonly [name: string, attributes: Readonly<Record<string, unknown>>]>
+  readonly exit: Exit.Exit<unknown, unknown>
+}
+
+/** A tracer that keeps what it is given, in the order in which spans end. */
+const recordingTracer = (spans: Array<Span>): Tracer.Tracer =>
+  Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      const end = span.end.bind(span)
+      span.end = (endTime, exit) => {
+        end(endTime, exit)
+        spans.push({
+          name: span.name,
+          id: span.spanId,
+          parent: Option.getOrUndefined(Option.map(span.parent, ({ spanId }) => spanId)),
+          attributes: Object.fromEntries(span.attributes),
+          events: span.events.map(([name, , attributes]) => [name, attributes ?? {}] as const),
+          exit
+        })
+      }
+      return span
+    }
+  })
+
 export interface LogLine {
   readonly level: string
   readonly message: string
@@ -59,6 +102,7 @@ export const scenario = <A, E>(
   body: (world: {
     readonly collector: Collector
     readonly log: ReadonlyArray<LogLine>
+    readonly spans: ReadonlyArray<Span>
     readonly directory: string
     readonly system: System.Service
     readonly spool: Spool.Service
@@ -70,6 +114,7 @@ export const scenario = <A, E>(
     const began = Number(yield* Clock.monotonicTimeNanos) / 1e6
     const collector: Collector = { calls: [], answer: () => "ok" }
     const log: Array<LogLine> = []
+    const spans: Array<Span> = []
     const recorder = Logger.make(({ logLevel, message }) => {
       log.push({ level: logLevel, message: [message].flat().map(String).join(" ") })
     })
@@ -94,9 +139,11 @@ export const scenario = <A, E>(
     return yield* Effect.gen(function* () {
       const system = yield* System.System
       const spool = yield* Spool.Spool
-      return yield* body({ collector, log, directory, system, spool })
+      return yield* body({ collector, log, spans, directory, system, spool })
     }).pipe(
       Effect.provide(layer),
+      Effect.provide(FailureTelemetry.layer()),
+      Effect.provideService(Tracer.Tracer, recordingTracer(spans)),
       Effect.provide(Logger.layer([recorder])),
       Effect.provideService(References.MinimumLogLevel, "Info")
     )

@@ -5,7 +5,7 @@
 import { Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { type Behaviour, healthy, type Phase } from "./script.ts"
+import type { Behaviour, Phase } from "./script.ts"
 
 export interface Count {
   readonly requests: number
@@ -28,7 +28,7 @@ export interface Service {
 export class Receiver extends Context.Service<Receiver, Service>()("examples/otlp-system/Receiver") {}
 
 interface Options {
-  /** Default: healthy to the end. */
+  /** Default: healthy to the end, or until it is told to behave otherwise. */
   readonly script?: ReadonlyArray<Phase>
   readonly onPhase?: (phase: Phase) => Effect.Effect<void>
 }
@@ -167,7 +167,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
   }, Effect.uninterruptible)
 
   const play = Effect.forEach(
-    options.script ?? healthy,
+    options.script ?? [],
     Effect.fnUntraced(function* (phase) {
       const { lasts } = phase
       const done = yield* Deferred.make<void>()
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
     }),
     { discard: true }
   )
-  yield* Effect.forkScoped(play)
+  yield* Effect.forkScoped(play, { startImmediately: true })
 
   return {
     endpoint: `http://127.0.0.1:${port}`,

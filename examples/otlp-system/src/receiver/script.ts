@@ -37,5 +37,3 @@ export const badDay: ReadonlyArray<Phase> = [
   },
   { title: "healthy to the end", behaviour: { kind: "healthy" }, lasts: "to the end" }
 ]
-
-export const healthy: ReadonlyArray<Phase> = [{ title: "healthy", behaviour: { kind: "healthy" }, lasts: "to the end" }]
