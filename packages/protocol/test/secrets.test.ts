@@ -77,7 +77,7 @@ describe("No exit", () => {
         }),
         { numRuns: 20 }
       )
-    })
+    }, 30_000)
   }
 
   it("shows a known secret that is longer than anything that is shown", () => {
@@ -92,7 +92,7 @@ describe("No exit", () => {
       const failure = login(long, { detail: "- ".repeat(before / 2) + long })
       for (const [exit, text] of Object.entries(exits(failure))) assert.notInclude(text, "Zq7Zq7", exit)
     }
-  })
+  }, 30_000)
 
   it("shows a caller what is internal", () => {
     for (const policy of [ExposurePolicy.contract, ExposurePolicy.standard]) {
