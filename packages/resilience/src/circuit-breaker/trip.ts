@@ -1,40 +1,172 @@
-/** When a closed circuit opens. Each rule is a value (what the user writes) and a tally (what one circuit remembers). */
+/** When a closed circuit opens: the rules a user writes, and the checked form that a circuit runs on. */
+import { ConfigError } from "@holdfast/core"
+import { Duration, Option, Result } from "effect"
 
-/** Opens at the n-th failure in a row. Only a success starts the row again; an ignored outcome does not. */
-export interface Consecutive {
-  readonly kind: "consecutive"
-  readonly failures: number
+/** Which calls a rate is taken over: the last so many, or those of the last so long (in ten buckets). */
+export type WindowOptions = { readonly calls: number } | { readonly time: Duration.Input }
+
+export interface RateOptions {
+  /** Opens at this share of the calls or more. 0 to 1. Default: 0.5. */
+  readonly threshold?: number | undefined
+  /** Calls of at least 1, or a time of more than 0. Default: the last 100 calls. */
+  readonly window?: WindowOptions | undefined
+  /**
+   * Completed calls below which no rate is known. Ignored ones do not count. At least 1, and no more than a window of
+   * calls holds. Default: the size of a window of calls, else 10.
+   */
+  readonly minimumCalls?: number | undefined
 }
 
-export type Trip = Consecutive
-
-/** What a closed circuit remembers of the outcomes it has seen. */
-export interface Tally {
-  success(): void
-  /** Whether this failure opens the circuit. */
-  failure(): boolean
-  clear(): void
+export interface SlowRateOptions extends RateOptions {
+  /** A call that takes longer is slow. More than 0. */
+  readonly slowerThan: Duration.Input
+  /**
+   * Whether a call that is still running counts as slow as soon as it has taken longer than `slowerThan`. Default: `true`.
+   */
+  readonly inFlight?: boolean | undefined
 }
 
-class ConsecutiveTally implements Tally {
-  readonly limit: number
-  #row = 0
+/** One completed call, as a custom rule sees it. */
+export interface Call {
+  readonly failed: boolean
+  /** In milliseconds. */
+  readonly duration: number
+  /** When it ended, in milliseconds of a clock that only goes forward. */
+  readonly at: number
+}
 
-  constructor(limit: number) {
-    this.limit = limit
-  }
-
-  success(): void {
-    this.#row = 0
-  }
-
-  failure(): boolean {
-    return ++this.#row >= this.limit
-  }
-
-  clear(): void {
-    this.#row = 0
+export interface CustomOptions {
+  /** Names the rule in transitions and health. Not empty; from a small, fixed set. */
+  readonly name: string
+  /** Makes the memory of one circuit. */
+  readonly make: () => {
+    /** Whether this call opens the circuit. */
+    readonly record: (call: Call) => boolean
+    /** Forgets everything; called at every transition. */
+    readonly clear: () => void
   }
 }
 
-export const tallyOf = (trip: Trip): Tally => new ConsecutiveTally(trip.failures)
+/** A rule for opening, as it was written. It is checked when a breaker is made of it. */
+export type Trip =
+  | { readonly kind: "consecutive"; readonly failures: number }
+  | { readonly kind: "failure_rate"; readonly options: RateOptions }
+  | { readonly kind: "slow_rate"; readonly options: SlowRateOptions }
+  | { readonly kind: "any_of"; readonly rules: ReadonlyArray<Trip> }
+  | { readonly kind: "custom"; readonly options: CustomOptions }
+
+export type WindowRule =
+  | { readonly kind: "count"; readonly size: number }
+  | { readonly kind: "time"; readonly length: number }
+
+/** A rule that was found to be sound. Times in milliseconds. */
+export type Rule =
+  | { readonly kind: "consecutive"; readonly failures: number }
+  | {
+      readonly kind: "failure_rate"
+      readonly threshold: number
+      readonly window: WindowRule
+      readonly minimumCalls: number
+    }
+  | {
+      readonly kind: "slow_rate"
+      readonly threshold: number
+      readonly window: WindowRule
+      readonly minimumCalls: number
+      readonly slowerThan: number
+      readonly inFlight: boolean
+    }
+  | { readonly kind: "any_of"; readonly rules: ReadonlyArray<Rule> }
+  | { readonly kind: "custom"; readonly options: CustomOptions }
+
+type Decoded<A> = Result.Result<A, ConfigError.InvalidValue>
+
+const wrong = (path: string, expected: string): Decoded<never> =>
+  Result.fail(new ConfigError.InvalidValue({ path, expected }))
+
+const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 1
+
+/** A finite time of more than 0 ms in milliseconds. */
+export const positive = (input: unknown): number | undefined => {
+  if (typeof input === "number" && Number.isNaN(input)) return undefined
+  const millis = Option.map(Duration.fromInput(input as Duration.Input), Duration.toMillis)
+  return Option.isSome(millis) && millis.value > 0 && millis.value < Infinity ? millis.value : undefined
+}
+
+const windowOf = (window: WindowOptions, path: string): Decoded<WindowRule> => {
+  if (typeof window !== "object" || window === null) return wrong(path, "{ calls } or { time }")
+  if ("calls" in window) {
+    return isCount(window.calls)
+      ? Result.succeed({ kind: "count", size: window.calls })
+      : wrong(`${path}.calls`, "a whole number, 1 or more")
+  }
+  const length = positive(window.time)
+  return length === undefined
+    ? wrong(`${path}.time`, "a finite duration greater than 0 ms")
+    : Result.succeed({ kind: "time", length })
+}
+
+const rateOf = (options: RateOptions, path: string) =>
+  Result.gen(function* () {
+    const { threshold = 0.5 } = options
+    const window = yield* windowOf(options.window ?? { calls: 100 }, `${path}.window`)
+    const minimumCalls = options.minimumCalls ?? (window.kind === "count" ? window.size : 10)
+    if (!(threshold >= 0 && threshold <= 1)) yield* wrong(`${path}.threshold`, "a number from 0 to 1")
+    if (!isCount(minimumCalls)) yield* wrong(`${path}.minimumCalls`, "a whole number, 1 or more")
+    if (window.kind === "count" && minimumCalls > window.size) {
+      yield* wrong(`${path}.minimumCalls`, "no more than window.calls")
+    }
+    return { threshold, window, minimumCalls }
+  })
+
+/** Checks a rule and fills in its defaults. */
+export const decodeTrip = (trip: Trip, path: string): Decoded<Rule> => {
+  switch (trip?.kind) {
+    case "consecutive":
+      return isCount(trip.failures)
+        ? Result.succeed(trip)
+        : wrong(path, "a rule such as CircuitBreaker.consecutive(5), of a whole number, 1 or more")
+    case "failure_rate":
+      return Result.map(rateOf(trip.options, path), (rate) => ({ kind: "failure_rate", ...rate }))
+    case "slow_rate": {
+      const slowerThan = positive(trip.options.slowerThan)
+      if (slowerThan === undefined) return wrong(`${path}.slowerThan`, "a finite duration greater than 0 ms")
+      const inFlight = trip.options.inFlight ?? true
+      return Result.map(rateOf(trip.options, path), (rate) => ({ kind: "slow_rate", ...rate, slowerThan, inFlight }))
+    }
+    case "any_of":
+      if (trip.rules.length === 0) return wrong(path, "at least one rule")
+      return Result.map(Result.all(trip.rules.map((rule, i) => decodeTrip(rule, `${path}.${i}`))), (rules) => ({
+        kind: "any_of",
+        rules
+      }))
+    case "custom":
+      if (trip.options.name === "") return wrong(`${path}.name`, "a text that is not empty")
+      return Result.succeed(trip)
+    default:
+      return wrong(path, "a rule such as CircuitBreaker.consecutive(5)")
+  }
+}
+
+const share = (threshold: number): string => `${Math.round(threshold * 1000) / 10}%`
+
+const describeWindow = (window: WindowRule): string =>
+  window.kind === "count" ? `${window.size} calls` : Duration.format(Duration.millis(window.length))
+
+/** One rule in a few words. Two rules with equal words are the same rule, except for custom ones of the same name. */
+export const describeRule = (rule: Rule): string => {
+  switch (rule.kind) {
+    case "consecutive":
+      return `${rule.failures} failures in a row`
+    case "failure_rate":
+      return `${share(rule.threshold)} failures of ${describeWindow(rule.window)}, at least ${rule.minimumCalls}`
+    case "slow_rate": {
+      const limit = Duration.format(Duration.millis(rule.slowerThan))
+      return `${share(rule.threshold)} over ${limit} of ${describeWindow(rule.window)}, at least ${rule.minimumCalls}${rule.inFlight ? "" : ", completed"}`
+    }
+    case "any_of":
+      return rule.rules.map(describeRule).join(" or ")
+    case "custom":
+      return rule.options.name
+  }
+}

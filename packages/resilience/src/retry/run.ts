@@ -45,7 +45,7 @@ export class Run {
     const failure = found.value
     const declared = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
     if (!this.#isEligible(failure, declared)) return this.#end(fiber, cause)
-    if (this.#attempt >= this.plan.attempts) return this.#exhausted("attempts", failure, cause, fiber)
+    if (this.#attempt >= this.plan.attempts) return this.#exhausted("attempts", failure, declared, cause, fiber)
     const { backoff } = this.plan
     if (isBackoff(backoff)) {
       const random = fiber.getRef(Random.Random)
@@ -57,7 +57,7 @@ export class Run {
       Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), failure), {
         onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, failure, declared, cause, fiber),
         onFailure: Effect.failCause,
-        onDone: () => this.#exhausted("attempts", failure, cause, fiber)
+        onDone: () => this.#exhausted("attempts", failure, declared, cause, fiber)
       })
     )
   }
@@ -89,14 +89,10 @@ export class Run {
   ): Any {
     const millis = this.#withHint(computed, spread, failure, declared)
     if (this.plan.maxElapsed !== Infinity && nowOf(fiber) - this.startedAt + millis >= this.plan.maxElapsed) {
-      return this.#exhausted("elapsed", failure, cause, fiber)
+      return this.#exhausted("elapsed", failure, declared, cause, fiber)
     }
+    this.#attemptFailed(fiber, declared.code, millis)
     const attempt = this.#attempt++
-    spanEvent(fiber, "resilience.retry.attempt_failed", {
-      "resilience.retry.attempt": attempt,
-      "error.type": declared.code,
-      "resilience.retry.delay": millis / 1000
-    })
     const delay = Duration.millis(millis)
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
     const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => this.attemptNext) : this.attemptNext
@@ -118,18 +114,31 @@ export class Run {
   #exhausted(
     limit: Reasons.RetriesExhausted["limit"],
     failure: unknown,
+    declared: Classifier.Classification,
     cause: Cause.Cause<unknown>,
     fiber: AnyFiber
   ): Any {
+    const { code } = declared
+    this.#attemptFailed(fiber, code, undefined)
     if (!this.plan.wrap) return this.#end(fiber, cause)
     const wrapped = new Reasons.RetriesExhausted({
       attempts: this.#attempt,
       elapsed: Duration.millis(nowOf(fiber) - this.startedAt),
       limit,
+      last: code,
       retryAfter: Classifier.retryAfterOf(failure),
       cause: failure
     })
     return this.#end(fiber, Cause.fail(wrapped))
+  }
+
+  /** The last failure of a call that was worth retrying has no delay after it. */
+  #attemptFailed(fiber: AnyFiber, code: string, delay: number | undefined): void {
+    spanEvent(fiber, "resilience.retry.attempt_failed", {
+      "resilience.retry.attempt": this.#attempt,
+      "error.type": code,
+      ...(delay === undefined ? undefined : { "resilience.retry.delay": delay / 1000 })
+    })
   }
 
   #end(fiber: AnyFiber, cause: Cause.Cause<unknown>): Any {

@@ -7,7 +7,7 @@ import { spanEvent } from "../internal/fiber.ts"
 export interface Options {
   /** How long the effect may take. More than 0; `"Infinity"` for no limit. */
   readonly after: Duration.Input
-  /** What took too long, for the failure's detail. From a small, fixed set. Default: none. */
+  /** What took too long, for the failure's `operation`. From a small, fixed set. Default: none. */
   readonly operation?: string | undefined
   /**
    * Fail at the deadline and let the effect's finalizers run on in the background. Only for effects that hold nothing
@@ -18,27 +18,22 @@ export interface Options {
 
 interface Plan {
   readonly after: Duration.Duration
-  readonly detail: string
+  readonly operation: string | undefined
   readonly disconnect: boolean
 }
 
 const planOf = (input: Duration.Input | Options): Plan => {
   const options = isOptions(input) ? input : { after: input }
   const after = Duration.millis(millis("Timeout.after", options.after, { above: 0, infinite: true }))
-  const limit = `took longer than ${Duration.format(after)}`
-  return {
-    after,
-    detail: options.operation === undefined ? limit : `${options.operation} ${limit}`,
-    disconnect: options.disconnect ?? false
-  }
+  return { after, operation: options.operation, disconnect: options.disconnect ?? false }
 }
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
 
-const timedOut = ({ after, detail }: Plan): Effect.Effect<never, Reasons.Timeout> =>
+const timedOut = ({ after, operation }: Plan): Effect.Effect<never, Reasons.Timeout> =>
   Effect.withFiber((fiber) => {
     spanEvent(fiber, "resilience.timeout", { "resilience.timeout.after": Duration.toSeconds(after) })
-    return Effect.fail(Failure.stackless(Reasons.Timeout, { detail }))
+    return Effect.fail(Failure.stackless(Reasons.Timeout, operation === undefined ? { after } : { after, operation }))
   })
 
 /** Resumes as soon as one of the fibers has ended, whatever its exit. */
@@ -63,7 +58,7 @@ const either = (one: Fiber.Fiber<unknown, unknown>, other: Fiber.Fiber<unknown, 
  *
  * const slow = Effect.never.pipe(Timeout.timeout({ after: "10 millis", operation: "charge" }))
  * const failure = await Effect.runPromise(Effect.flip(slow))
- * failure.message // => "timeout error: charge took longer than 10ms"
+ * failure.message // => "timeout error: charge after 10ms"
  * ```
  */
 export const timeout: {

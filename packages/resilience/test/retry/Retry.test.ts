@@ -23,6 +23,7 @@ describe("Retry attempts and delays", () => {
       assert.instanceOf(error, Reasons.RetriesExhausted)
       assert.strictEqual(error.attempts, 4)
       assert.strictEqual(error.limit, "attempts")
+      assert.strictEqual(error.last, "sys.network_error")
       assert.strictEqual(Duration.toMillis(error.elapsed), 300)
       assert.instanceOf(error.cause, Reasons.NetworkError)
     })

@@ -115,6 +115,23 @@ describe("what Retry reports", () => {
     })
   )
 
+  it.effect("leaves an event per failed attempt only when it was worth retrying", () =>
+    Effect.gen(function* () {
+      const countOf = (dep: { readonly call: Effect.Effect<unknown, unknown> }) => {
+        const events: Array<string> = []
+        return Effect.currentSpan.pipe(
+          Effect.tap((span) => Effect.sync(() => (span.event = (name) => void events.push(name)))),
+          Effect.andThen(Effect.exit(Retry.retry(dep.call, Retry.make({ backoff: Backoff.none })))),
+          Effect.withSpan("charge"),
+          Effect.map(() => events.length)
+        )
+      }
+      assert.strictEqual(yield* countOf(yield* down()), 3)
+      assert.strictEqual(yield* countOf(yield* dependency({ value: 1, failures: 2, failure })), 2)
+      assert.strictEqual(yield* countOf({ call: new Reasons.NotFound({}) }), 0)
+    })
+  )
+
   it.effect("leaves events and the number of attempts on the span", () =>
     Effect.gen(function* () {
       let span: Tracer.Span | undefined
@@ -144,6 +161,11 @@ describe("what Retry reports", () => {
           "resilience.retry.attempt_failed",
           350_000_000n,
           { "resilience.retry.attempt": 2, "error.type": "sys.network_error", "resilience.retry.delay": 0.7 }
+        ],
+        [
+          "resilience.retry.attempt_failed",
+          1_050_000_000n,
+          { "resilience.retry.attempt": 3, "error.type": "sys.network_error" }
         ]
       ])
       assert.strictEqual(span?.attributes.get("resilience.retry.attempts"), 3)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Reasons } from "@holdfast/core"
 import { Timeout } from "@holdfast/resilience"
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -19,7 +19,7 @@ describe("Timeout", () => {
       const error = yield* Fiber.join(fiber)
       assert.instanceOf(error, Reasons.Timeout)
       assert.strictEqual(Classifier.classify(error).code, "sys.timeout")
-      assert.strictEqual(error.message, "timeout error: took longer than 30s")
+      assert.strictEqual(error.message, "timeout error: no answer after 30s")
     })
   )
 
@@ -29,7 +29,10 @@ describe("Timeout", () => {
         Effect.never.pipe(Timeout.timeout({ after: "1 second", operation: "charge" }), Effect.flip)
       )
       yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(fiber)).detail, "charge took longer than 1s")
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error.operation, "charge")
+      assert.strictEqual(Duration.toMillis(error.after!), 1000)
+      assert.strictEqual(error.message, "timeout error: charge after 1s")
     })
   )
 

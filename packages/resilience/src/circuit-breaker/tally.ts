@@ -1,0 +1,299 @@
+/** What a closed circuit remembers, by rule. */
+import type { CustomOptions, Rule, WindowRule } from "./trip.ts"
+import { describeRule } from "./trip.ts"
+import { CountWindow, failed, slow, TimeWindow, type Totals, type Window } from "./window.ts"
+
+/** Why a circuit opened: the kind of the rule, or the name of a custom one. */
+export type TripReason = string
+
+/** How one rule stands. */
+export interface Standing extends Totals {
+  /** The rule in a few words. */
+  readonly rule: string
+}
+
+export interface Tally {
+  /** Whether a call must be dated when it ends. */
+  readonly dated: boolean
+  /** Whether a call must be dated when it starts. */
+  readonly measured: boolean
+  /** Whether calls that are still running can open the circuit. */
+  readonly watches: boolean
+  /** A call was let through. Asked for only if it `watches`. */
+  start(now: number): void
+  /** A call ended and says something. Gives why that opens the circuit, if it does. */
+  record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined
+  /** A call ended and says nothing. Asked for only if it `watches`. */
+  ignore(startedAt: number, now: number): void
+  /** The first instant up to now at which running calls opened the circuit. */
+  overdue(now: number): number | undefined
+  clear(): void
+  standing(now: number): ReadonlyArray<Standing>
+  save(now: number): ReadonlyArray<ReadonlyArray<number>>
+  load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void
+}
+
+const nothing = (): undefined => undefined
+
+class ConsecutiveTally implements Tally {
+  declare readonly dated: boolean
+  declare readonly measured: boolean
+  declare readonly watches: boolean
+  declare start: Tally["start"]
+  declare ignore: Tally["ignore"]
+  declare overdue: Tally["overdue"]
+  readonly limit: number
+  #row = 0
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  record(isFailure: boolean): TripReason | undefined {
+    if (isFailure) return ++this.#row >= this.limit ? "consecutive" : undefined
+    this.#row = 0
+    return undefined
+  }
+
+  clear(): void {
+    this.#row = 0
+  }
+
+  standing(): ReadonlyArray<Standing> {
+    const rule = describeRule({ kind: "consecutive", failures: this.limit })
+    return [{ rule, calls: this.#row, failures: this.#row, slow: 0 }]
+  }
+
+  save(): ReadonlyArray<ReadonlyArray<number>> {
+    return [[this.#row]]
+  }
+
+  load([[row = 0] = []]: ReadonlyArray<ReadonlyArray<number>>): void {
+    this.#row = row
+  }
+}
+
+// On the prototype: a million circuits share one answer.
+Object.assign(ConsecutiveTally.prototype, {
+  dated: false,
+  measured: false,
+  watches: false,
+  start: nothing,
+  ignore: nothing,
+  overdue: nothing
+})
+
+const makeWindow = (rule: WindowRule): Window =>
+  rule.kind === "count" ? new CountWindow(rule.size) : new TimeWindow(rule.length)
+
+type RateRule = Extract<Rule, { readonly kind: "failure_rate" | "slow_rate" }>
+
+class RateTally implements Tally {
+  readonly rule: RateRule
+  readonly window: Window
+  readonly watches: boolean
+  /** Starts of running calls that are not slow yet, with how many calls share the instant; in order of time. */
+  readonly #running: Map<number, number> | undefined
+  /** Running calls that are slow already. Counted beside the window until they end, so that no call counts twice. */
+  #overdue = 0
+
+  constructor(rule: RateRule) {
+    this.rule = rule
+    this.window = makeWindow(rule.window)
+    this.watches = rule.kind === "slow_rate" && rule.inFlight
+    this.#running = this.watches ? new Map() : undefined
+  }
+
+  get measured(): boolean {
+    return this.rule.kind === "slow_rate"
+  }
+
+  get dated(): boolean {
+    return this.window.dated || this.rule.kind === "slow_rate"
+  }
+
+  start(now: number): void {
+    this.#running?.set(now, (this.#running.get(now) ?? 0) + 1)
+  }
+
+  ignore(startedAt: number, now: number): void {
+    const running = this.#running
+    if (running === undefined) return
+    if (this.#isSlow(startedAt, now)) {
+      this.#overdue--
+      return
+    }
+    const others = running.get(startedAt)! - 1
+    if (others > 0) running.set(startedAt, others)
+    else running.delete(startedAt)
+  }
+
+  record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined {
+    const { rule, window } = this
+    this.ignore(startedAt, now)
+    const isSlow = rule.kind === "slow_rate" && this.#isSlow(startedAt, now)
+    window.record((isFailure ? failed : 0) | (isSlow ? slow : 0), now)
+    // Only a call that speaks against the dependency can open its circuit; a window without any never does.
+    if (rule.kind === "slow_rate") return isSlow ? this.#verdict(window.slow + this.#overdue) : undefined
+    return isFailure ? this.#verdict(window.failures) : undefined
+  }
+
+  overdue(now: number): number | undefined {
+    const { rule } = this
+    if (this.#running === undefined || rule.kind !== "slow_rate") return undefined
+    for (const [startedAt, calls] of this.#running) {
+      if (!this.#isSlow(startedAt, now)) return undefined
+      this.#running.delete(startedAt)
+      this.#overdue += calls
+      const dueAt = startedAt + rule.slowerThan
+      this.window.advance(dueAt)
+      if (this.#verdict(this.window.slow + this.#overdue) !== undefined) return dueAt
+    }
+    return undefined
+  }
+
+  #isSlow(startedAt: number, now: number): boolean {
+    return this.rule.kind === "slow_rate" && now - startedAt > this.rule.slowerThan
+  }
+
+  #verdict(against: number): TripReason | undefined {
+    const { kind, minimumCalls, threshold } = this.rule
+    const calls = this.window.calls + this.#overdue
+    return calls >= minimumCalls && against / calls >= threshold ? kind : undefined
+  }
+
+  clear(): void {
+    this.window.clear()
+    this.#running?.clear()
+    this.#overdue = 0
+  }
+
+  standing(now: number): ReadonlyArray<Standing> {
+    this.window.advance(now)
+    const { calls, failures, slow } = this.window
+    return [{ rule: describeRule(this.rule), calls: calls + this.#overdue, failures, slow: slow + this.#overdue }]
+  }
+
+  save(now: number): ReadonlyArray<ReadonlyArray<number>> {
+    return [this.window.save(now)]
+  }
+
+  load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void {
+    this.clear()
+    this.window.load(saved[0] ?? [], now, age)
+  }
+}
+
+class AnyTally implements Tally {
+  readonly tallies: ReadonlyArray<Tally>
+  readonly dated: boolean
+  readonly measured: boolean
+  readonly watches: boolean
+
+  constructor(tallies: ReadonlyArray<Tally>) {
+    this.tallies = tallies
+    this.dated = tallies.some((tally) => tally.dated)
+    this.measured = tallies.some((tally) => tally.measured)
+    this.watches = tallies.some((tally) => tally.watches)
+  }
+
+  start(now: number): void {
+    for (const tally of this.tallies) tally.start(now)
+  }
+
+  ignore(startedAt: number, now: number): void {
+    for (const tally of this.tallies) tally.ignore(startedAt, now)
+  }
+
+  record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined {
+    let reason: TripReason | undefined
+    // Every rule sees every call, also after one of them has decided.
+    for (const tally of this.tallies) {
+      const own = tally.record(isFailure, startedAt, now)
+      reason ??= own
+    }
+    return reason
+  }
+
+  overdue(now: number): number | undefined {
+    let first: number | undefined
+    for (const tally of this.tallies) {
+      const at = tally.overdue(now)
+      if (at !== undefined && (first === undefined || at < first)) first = at
+    }
+    return first
+  }
+
+  clear(): void {
+    for (const tally of this.tallies) tally.clear()
+  }
+
+  standing(now: number): ReadonlyArray<Standing> {
+    return this.tallies.flatMap((tally) => tally.standing(now))
+  }
+
+  save(now: number): ReadonlyArray<ReadonlyArray<number>> {
+    return this.tallies.flatMap((tally) => tally.save(now))
+  }
+
+  load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void {
+    let at = 0
+    for (const tally of this.tallies) {
+      const own = tally.save(now).length
+      tally.load(saved.slice(at, at + own), now, age)
+      at += own
+    }
+  }
+}
+
+/** A rule of the application's own. It may throw; whoever records sees that. */
+class CustomTally implements Tally {
+  readonly dated = true
+  readonly measured = true
+  readonly watches = false
+  readonly name: string
+  readonly #memory: ReturnType<CustomOptions["make"]>
+
+  constructor(options: CustomOptions) {
+    this.name = options.name
+    this.#memory = options.make()
+  }
+
+  start(): void {}
+
+  ignore(): void {}
+
+  record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined {
+    return this.#memory.record({ failed: isFailure, duration: now - startedAt, at: now }) ? this.name : undefined
+  }
+
+  overdue(): undefined {}
+
+  clear(): void {
+    this.#memory.clear()
+  }
+
+  standing(): ReadonlyArray<Standing> {
+    return []
+  }
+
+  save(): ReadonlyArray<ReadonlyArray<number>> {
+    return []
+  }
+
+  load(): void {}
+}
+
+export const tallyOf = (rule: Rule): Tally => {
+  switch (rule.kind) {
+    case "consecutive":
+      return new ConsecutiveTally(rule.failures)
+    case "failure_rate":
+    case "slow_rate":
+      return new RateTally(rule)
+    case "any_of":
+      return new AnyTally(rule.rules.map(tallyOf))
+    case "custom":
+      return new CustomTally(rule.options)
+  }
+}
