@@ -154,9 +154,10 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       Effect.gen(function* () {
         const path = yield* directory
         let confirmed = 0
-        const options: Spool.Options = { directory: path, fsync: "always", segmentBytes: 1024 }
+        const options: Spool.Options = { directory: path, fsync: "always", segmentBytes: 8192 }
         const left = yield* life(options, (spool) =>
           Effect.gen(function* () {
+            yield* spool.append(bytes("first"), { items: 1 })
             for (let round = 0; round < 300; round++) {
               const calls = [
                 spool.append(new Uint8Array(100), { items: 1 }).pipe(Effect.tap(() => Effect.sync(() => confirmed++))),
@@ -167,15 +168,17 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
                   Option.isSome(next) && round % 3 === 0 ? spool.acknowledge(next.value.sequence) : Effect.void
                 )
               ]
-              const fiber = yield* Effect.forkChild(Effect.all(calls, { concurrency: 3 }), { startImmediately: true })
-              for (let tick = 0; tick < round % 11; tick++) yield* Effect.promise(() => new Promise(setImmediate))
-              yield* Fiber.interrupt(fiber)
+              // The first one is in the middle of its work on the disk when it is interrupted, the others wait for their turn.
+              const order = [...calls.slice(round % 3), ...calls.slice(0, round % 3)]
+              const fibers = yield* Effect.forEach(order, (call) => Effect.forkChild(call, { startImmediately: true }))
+              for (let tick = 0; tick < round % 4; tick++) yield* Effect.promise(() => new Promise(setImmediate))
+              yield* Fiber.interruptAll(fibers)
             }
             yield* spool.append(bytes("still alive"), { items: 1 })
             return yield* spool.stats
           })
         )
-        assert.isAtLeast(left.appended, confirmed + 1)
+        assert.isAtLeast(left.appended, confirmed + 2)
         assert.strictEqual(left.records, left.appended - left.acknowledged)
         yield* life(options, (spool) =>
           Effect.gen(function* () {
@@ -614,6 +617,20 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
   })
+
+  it.effect("makes the name of a new segment durable, too, when it flushes always", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      let flushed = 0
+      const fs = yield* faulty((real) => ({
+        open: (name, options) =>
+          Effect.tap(real.open(name, options), () => Effect.sync(() => (flushed += name === path ? 1 : 0)))
+      }))
+      const append = (spool: Spool.Service) => spool.append(bytes("a"), { items: 1 })
+      yield* Effect.provideService(life({ directory: path, fsync: "always" }, append), FileSystem.FileSystem, fs)
+      assert.strictEqual(flushed, 1)
+    })
+  )
 
   describe("after a crash", () => {
     for (const fsync of ["always", "interval", "never"] as const) {

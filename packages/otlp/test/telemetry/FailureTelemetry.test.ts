@@ -229,6 +229,10 @@ describe("a span", () => {
         const presented = Exit.isFailure(exit) ? (exit.cause.reasons[0] as { readonly error: Error }).error : undefined
         for (const text of [shown, presented?.message, presented?.stack]) assert.notInclude(text, "hunter2")
       }
+      const below = Operation.doing(declined(), "connect to postgres://user:hunter2@db/orders")
+      const doing = yield* traced(Effect.withSpan(below, "doing"))
+      assert.include(doing.named("doing").attributes["error.path"], "connect to postgres://")
+      assert.notInclude(doing.named("doing").attributes["error.path"], "hunter2")
       const { named } = yield* traced(Effect.withSpan(long, "long"))
       assert.isAtMost(named("long").description!.length, 1024)
     })
