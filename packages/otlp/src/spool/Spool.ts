@@ -10,7 +10,7 @@
  * ignored; a damaged record is skipped and counted, and the segments behind it still replay; files with other names are
  * left alone; a segment of a newer version is refused with {@link SpoolCorrupt} instead of being misread.
  */
-import { Clock, Context, Duration, Effect, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Exit, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
 import * as DeadLetter from "./deadLetter.ts"
 import { refused } from "./files.ts"
 import { open } from "./journal.ts"
@@ -82,7 +82,10 @@ export interface Service {
   readonly append: (payload: Uint8Array, options: AppendOptions) => Effect.Effect<Entry, SpoolError>
   /** The oldest record that nobody has taken. */
   readonly peek: Effect.Effect<Option.Option<Spooled>, SpoolError>
-  /** The same, and nobody else gets it until it is released. */
+  /**
+   * The same, and nobody else gets it until it is released. Like any acquisition it wants its release guarded:
+   * {@link deliver} does both.
+   */
   readonly take: Effect.Effect<Option.Option<Spooled>, SpoolError>
   /** Gives a taken record back: it is the oldest again. Does nothing for a record that is not taken. */
   readonly release: (sequence: number) => Effect.Effect<void>
@@ -93,6 +96,13 @@ export interface Service {
    * holds the reason. Do not put secrets into the reason. Does nothing for a record that is done.
    */
   readonly reject: (sequence: number, reason: DeadLetterReason) => Effect.Effect<void, SpoolError>
+  /**
+   * Takes the oldest record and hands it over: acknowledged when `use` succeeds, released when it fails, dies or is
+   * interrupted. `false` when there was nothing to take.
+   */
+  readonly deliver: <E, R>(
+    use: (record: Spooled) => Effect.Effect<unknown, E, R>
+  ) => Effect.Effect<boolean, E | SpoolError, R>
   readonly stats: Effect.Effect<Stats>
 }
 
@@ -206,19 +216,44 @@ export const make = Effect.fnUntraced(function* (
     yield* journal.complete(sequence)
   })
 
+  const release = (sequence: number) => exclusively(Effect.sync(() => void ledger.taken.delete(sequence)))
+
+  const acknowledge = (sequence: number) =>
+    exclusively(
+      Effect.tap(journal.complete(sequence), (done) =>
+        Effect.sync(() => {
+          if (done) counters.acknowledged++
+        })
+      )
+    )
+
+  // An interruption that arrives while the disk is read finds the record taken and nobody to give it to.
+  const take = Effect.suspend(() => {
+    let taken: Option.Option<Spooled> = Option.none()
+    return exclusively(Effect.tap(next(true), (found) => Effect.sync(() => (taken = found)))).pipe(
+      Effect.onInterrupt(() => (Option.isSome(taken) ? release(taken.value.sequence) : Effect.void))
+    )
+  })
+
+  const deliver: Service["deliver"] = (use) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(take, (found) =>
+        Option.isNone(found)
+          ? Effect.succeed(false)
+          : restore(use(found.value)).pipe(
+              Effect.onExit((exit) => (Exit.isSuccess(exit) ? acknowledge : release)(found.value.sequence)),
+              Effect.as(true)
+            )
+      )
+    )
+
   return Spool.of({
     append,
     peek: exclusively(next(false)),
-    take: exclusively(next(true)),
-    release: (sequence) => exclusively(Effect.sync(() => void ledger.taken.delete(sequence))),
-    acknowledge: (sequence) =>
-      exclusively(
-        Effect.tap(journal.complete(sequence), (done) =>
-          Effect.sync(() => {
-            if (done) counters.acknowledged++
-          })
-        )
-      ),
+    take,
+    deliver,
+    release,
+    acknowledge: (sequence) => Effect.asVoid(acknowledge(sequence)),
     reject: (sequence, reason) => exclusively(reject(sequence, reason)),
     stats: exclusively(
       Effect.map(Clock.currentTimeMillis, (now): Stats => {

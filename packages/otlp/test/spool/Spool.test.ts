@@ -85,6 +85,26 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
 
+    it.effect(
+      "hands a record over: acknowledged when that works, there again when it fails, dies or is interrupted",
+      () =>
+        Effect.gen(function* () {
+          const spool = yield* Spool.make({ directory: yield* directory })
+          yield* spool.append(bytes("a"), { items: 1 })
+          assert.strictEqual(yield* Effect.flip(spool.deliver(() => Effect.fail("no"))), "no")
+          assert.isTrue(Exit.hasDies(yield* Effect.exit(spool.deliver(() => Effect.die("no")))))
+          const fiber = yield* Effect.forkChild(spool.deliver(() => Effect.never))
+          yield* Effect.yieldNow
+          yield* Fiber.interrupt(fiber)
+          assert.deepInclude(yield* spool.stats, { records: 1, inFlight: 0, acknowledged: 0 })
+          const seen: Array<string> = []
+          const deliver = spool.deliver(({ payload }) => Effect.sync(() => seen.push(text(payload))))
+          assert.deepStrictEqual([yield* deliver, yield* deliver], [true, false])
+          assert.deepStrictEqual(seen, ["a"])
+          assert.deepInclude(yield* spool.stats, { records: 0, inFlight: 0, acknowledged: 1 })
+        })
+    )
+
     it.effect("tells how old the oldest record is, by the clock", () =>
       Effect.gen(function* () {
         const spool = yield* Spool.make({ directory: yield* directory })
@@ -180,6 +200,7 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
         )
         assert.isAtLeast(left.appended, confirmed + 2)
         assert.strictEqual(left.records, left.appended - left.acknowledged)
+        assert.strictEqual(left.inFlight, 0)
         yield* life(options, (spool) =>
           Effect.gen(function* () {
             assert.deepInclude(yield* spool.stats, { records: left.records, items: left.items, corrupted: 0 })
