@@ -34,10 +34,13 @@ const snippets: ReadonlyArray<Snippet> = [
   ...globSync("packages/*/src/**/*.ts", { cwd: root }).flatMap(docstrings)
 ].toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line)
 
-/** `expression // => value` becomes an assertion; everything else stays as a reader would paste it. */
+/**
+ * `expression // => value` becomes an assertion, with the comment on the same line or on the next; a value that is cut short
+ * (`…`) is for readers only. Everything else stays as it would be pasted.
+ */
 const program = ({ code, file, line }: Snippet): string => {
   const checked = code.replace(
-    /^(?!\s*(?:import|const|let|class|\/\/))(.*\S)\s+\/\/ => (.+)$/gm,
+    /^(?!\s*(?:import|const|let|class|\/\/))(.*\S)\s+\/\/ => ([^…\n]+)$/gm,
     "expectEqual(await ($1), $2)"
   )
   const asserts = checked === code ? "" : `import { deepStrictEqual as expectEqual } from "node:assert/strict"\n`
