@@ -5,10 +5,17 @@
  * The record is mutated in place. Nothing here waits, so every operation is one step for all fibers.
  */
 import { Delays, type Draw, type Formula } from "../backoff/formulas.ts"
-import { type Tally, tallyOf, type Trip } from "./trip.ts"
+import { type Tally, tallyOf, type TripReason } from "./tally.ts"
+import { describeRule, type Rule } from "./rule.ts"
 
-/** `isolated` is closed to traffic by hand. */
-export type State = "closed" | "open" | "half_open" | "isolated"
+/**
+ * `isolated` is closed to traffic by hand; `disabled` lets everything through and looks at nothing; `metrics_only` lets
+ * everything through and counts.
+ */
+export type State = "closed" | "open" | "half_open" | "isolated" | "disabled" | "metrics_only"
+
+/** Who decides the state: the circuit itself, or an operator. */
+export type Mode = "automatic" | "isolated" | "disabled" | "metrics_only"
 
 /** What one call says about the dependency: it works, it does not, or nothing. */
 export type Outcome = "success" | "failure" | "ignored"
@@ -22,11 +29,13 @@ export interface Step {
   readonly openFor: number | undefined
   /** Openings in a row without a recovery that lasted. */
   readonly openings: number
+  /** Why it opened: a rule, `probe_failed` or `probes_hung`. Only when `to` is `open`. */
+  readonly reason: TripReason | undefined
 }
 
 /** Times in milliseconds. */
 export interface Settings {
-  readonly trip: Trip
+  readonly trip: Rule
   readonly openFor: Formula
   readonly maxHint: number
   /** Probes at once. */
@@ -37,14 +46,11 @@ export interface Settings {
   readonly outOf: number
   /** How long unfinished probes may hold every slot. */
   readonly maxWait: number
+  readonly mode: Mode
 }
 
-export interface Circuit {
-  readonly settings: Settings
-  readonly tally: Tally
-  state: State
-  /** Names the period between two transitions. A result that was admitted in another one is late and counts for nothing. */
-  generation: number
+/** What a circuit knows once it has been anything but closed. Most circuits never are, and do without. */
+export interface Trouble {
   openings: number
   lastOpenFor: number
   openUntil: number
@@ -55,77 +61,156 @@ export interface Circuit {
   inFlight: number
   probeDeadline: number
   isolations: number
+  mode: Mode
 }
 
-export const make = (settings: Settings): Circuit => ({
-  settings,
-  tally: tallyOf(settings.trip),
-  state: "closed",
-  generation: 0,
-  openings: 0,
-  lastOpenFor: 0,
-  openUntil: 0,
-  closedAt: -Infinity,
-  delays: undefined,
-  ok: 0,
-  bad: 0,
-  inFlight: 0,
-  probeDeadline: 0,
-  isolations: 0
-})
+export interface Circuit {
+  settings: Settings
+  tally: Tally
+  state: State
+  /** Names the period between two transitions. A result that was admitted in another one is late and counts for nothing. */
+  generation: number
+  trouble: Trouble | undefined
+  /** When somebody last asked for it, in whole milliseconds. Only circuits with keys are dated. */
+  usedAt: number
+}
 
-const move = (self: Circuit, to: State, at: number, steps: Array<Step>, openFor?: number): void => {
+export const make = (settings: Settings): Circuit => {
+  const self: Circuit = {
+    settings,
+    tally: tallyOf(settings.trip),
+    state: "closed",
+    generation: 0,
+    trouble: undefined,
+    usedAt: 0
+  }
+  if (settings.mode !== "automatic") {
+    troubleOf(self).mode = settings.mode
+    self.state = settings.mode
+  }
+  return self
+}
+
+export const troubleOf = (self: Circuit): Trouble =>
+  (self.trouble ??= {
+    openings: 0,
+    lastOpenFor: 0,
+    openUntil: 0,
+    closedAt: -Infinity,
+    delays: undefined,
+    ok: 0,
+    bad: 0,
+    inFlight: 0,
+    probeDeadline: 0,
+    isolations: 0,
+    mode: "automatic"
+  })
+
+const move = (
+  self: Circuit,
+  to: State,
+  at: number,
+  steps: Array<Step>,
+  openFor?: number,
+  reason?: TripReason
+): void => {
+  const trouble = troubleOf(self)
   const from = self.state
   self.state = to
   self.generation++
-  self.ok = 0
-  self.bad = 0
-  self.inFlight = 0
+  trouble.ok = 0
+  trouble.bad = 0
+  trouble.inFlight = 0
   self.tally.clear()
-  steps.push({ from, to, at, openFor, openings: self.openings })
+  steps.push({ from, to, at, openFor, openings: trouble.openings, reason })
 }
 
-const open = (self: Circuit, at: number, hint: number | undefined, draw: Draw, steps: Array<Step>): void => {
+const open = (
+  self: Circuit,
+  at: number,
+  reason: TripReason,
+  hint: number | undefined,
+  draw: Draw,
+  steps: Array<Step>
+): void => {
   const { maxHint, openFor: formula } = self.settings
+  const trouble = troubleOf(self)
   // A recovery that lasted as long as the last opening ends the series. A shorter one was flapping, and growth goes on.
-  if (self.state === "closed" && at - self.closedAt >= self.lastOpenFor) self.openings = 0
-  if (self.openings++ === 0) self.delays = undefined
-  self.delays ??= new Delays(formula)
+  if (self.state === "closed" && at - trouble.closedAt >= trouble.lastOpenFor) trouble.openings = 0
+  if (trouble.openings++ === 0) trouble.delays = undefined
+  if (trouble.delays === undefined) {
+    trouble.delays = new Delays(formula)
+    // A restored or reconfigured circuit goes on where its growth was. No backoff grows beyond this many steps.
+    for (let i = Math.min(trouble.openings, 1100); i > 1; i--) trouble.delays.next(draw)
+  }
   const asked = hint !== undefined && hint > 0 ? Math.min(hint, maxHint) : 0
-  const openFor = Math.max(asked, self.delays.next(draw))
-  self.lastOpenFor = openFor
-  self.openUntil = at + openFor
-  move(self, "open", at, steps, openFor)
+  const openFor = Math.max(asked, trouble.delays.next(draw))
+  trouble.lastOpenFor = openFor
+  trouble.openUntil = at + openFor
+  move(self, "open", at, steps, openFor, reason)
 }
 
-const hasSlot = ({ bad, inFlight, ok, settings }: Circuit): boolean =>
+const hasSlot = ({ settings }: Circuit, { bad, inFlight, ok }: Trouble): boolean =>
   inFlight < settings.concurrent && ok + bad + inFlight < settings.outOf
 
-/** Brings the circuit up to `now`: an opening that is over becomes half-open, probes that hang are given up. */
+/**
+ * Brings the circuit up to `now`: an opening that is over becomes half-open, probes that hang are given up, calls that
+ * run too long are slow.
+ */
 export const settle = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
-  // Twice round at most: a circuit that has just become half-open has its slots free.
   for (;;) {
-    if (self.state === "open" && now >= self.openUntil) {
-      move(self, "half_open", self.openUntil, steps)
-    } else if (self.state === "half_open" && !hasSlot(self) && now >= self.probeDeadline) {
-      open(self, self.probeDeadline, undefined, draw, steps)
-    } else {
-      return
+    const { tally, trouble } = self
+    switch (self.state) {
+      case "closed": {
+        const due = tally.watches ? tally.overdue(now) : undefined
+        if (due === undefined) return
+        open(self, due, "slow_rate", undefined, draw, steps)
+        break
+      }
+      case "open":
+        if (now < trouble!.openUntil) return
+        move(self, "half_open", trouble!.openUntil, steps)
+        break
+      case "half_open":
+        if (hasSlot(self, trouble!) || now < trouble!.probeDeadline) return
+        open(self, trouble!.probeDeadline, "probes_hung", undefined, draw, steps)
+        break
+      case "metrics_only":
+        while (tally.watches && tally.overdue(now) !== undefined);
+        return
+      default:
+        return
     }
   }
+}
+
+/** The state at `now` for somebody who only looks: nothing moves. */
+export const stateAt = (self: Circuit, now: number): State => {
+  const { state, trouble } = self
+  if (state === "open" && now >= trouble!.openUntil) return "half_open"
+  if (state === "half_open" && !hasSlot(self, trouble!) && now >= trouble!.probeDeadline) return "open"
+  return state
+}
+
+/** Since when nothing would be lost with the circuit, or `undefined` while something would. */
+export const spareSince = (self: Circuit): number | undefined => {
+  const { state, trouble, usedAt } = self
+  if (state === "closed") return usedAt
+  if (state === "open") return Math.max(usedAt, trouble!.openUntil)
+  return state === "half_open" && trouble!.inFlight === 0 ? usedAt : undefined
 }
 
 /** Whether a call at `now` is rejected with nothing else to do. The cheap question of an outage. */
 export const rejects = (self: Circuit, now: number): boolean => {
   switch (self.state) {
-    case "closed":
-      return false
     case "open":
-      return now < self.openUntil
+      return now < self.trouble!.openUntil
     case "half_open":
-      return !hasSlot(self) && now < self.probeDeadline
+      return !hasSlot(self, self.trouble!) && now < self.trouble!.probeDeadline
     case "isolated":
       return true
+    default:
+      return false
   }
 }
 
@@ -133,9 +218,9 @@ export const rejects = (self: Circuit, now: number): boolean => {
 export const retryAfter = (self: Circuit, now: number): number | undefined => {
   switch (self.state) {
     case "open":
-      return Math.max(0, self.openUntil - now)
+      return Math.max(0, self.trouble!.openUntil - now)
     case "half_open":
-      return Math.max(0, self.probeDeadline - now)
+      return hasSlot(self, self.trouble!) ? undefined : Math.max(0, self.trouble!.probeDeadline - now)
     default:
       return undefined
   }
@@ -146,59 +231,116 @@ export const acquire = (self: Circuit, now: number, draw: Draw, steps: Array<Ste
   settle(self, now, draw, steps)
   if (rejects(self, now)) return -1
   if (self.state === "half_open") {
-    self.inFlight++
-    self.probeDeadline = now + self.settings.maxWait
+    const trouble = self.trouble!
+    trouble.inFlight++
+    trouble.probeDeadline = now + self.settings.maxWait
+  } else if (self.state !== "disabled" && self.tally.watches) {
+    self.tally.start(now)
   }
   return self.generation
 }
 
-/** The result of an admitted call, exactly once. `hint` is how long a failing dependency asked to be left alone. */
+/**
+ * The result of an admitted call, exactly once. `hint` is how long a failing dependency asked to be left alone. Gives
+ * whether the result still mattered; one of an earlier generation does not.
+ */
 export const release = (
   self: Circuit,
   generation: number,
+  startedAt: number,
   outcome: Outcome,
   hint: number | undefined,
   now: number,
   draw: Draw,
   steps: Array<Step>
-): void => {
+): boolean => {
   settle(self, now, draw, steps)
-  if (generation !== self.generation) return
-  if (self.state === "half_open") {
-    self.inFlight--
-    if (outcome === "success" && ++self.ok >= self.settings.successes) {
-      self.closedAt = now
+  if (generation !== self.generation) return false
+  const { state, tally } = self
+  if (state === "half_open") {
+    const trouble = self.trouble!
+    const { outOf, successes } = self.settings
+    trouble.inFlight--
+    if (outcome === "success" && ++trouble.ok >= successes) {
+      trouble.closedAt = now
       move(self, "closed", now, steps)
-    } else if (outcome === "failure" && ++self.bad > self.settings.outOf - self.settings.successes) {
-      open(self, now, hint, draw, steps)
+    } else if (outcome === "failure" && ++trouble.bad > outOf - successes) {
+      open(self, now, "probe_failed", hint, draw, steps)
     }
-  } else if (outcome === "success") {
-    self.tally.success()
-  } else if (outcome === "failure" && self.tally.failure()) {
-    open(self, now, hint, draw, steps)
+  } else if (state !== "disabled") {
+    if (outcome === "ignored") {
+      if (tally.watches) tally.ignore(startedAt, now)
+      return true
+    }
+    const reason = tally.record(outcome === "failure", startedAt, now)
+    if (reason !== undefined && state === "closed") open(self, now, reason, hint, draw, steps)
   }
+  return true
 }
 
 /** Closes the circuit to traffic until every isolation has ended. */
 export const isolate = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
   settle(self, now, draw, steps)
-  if (self.isolations++ === 0) move(self, "isolated", now, steps)
+  troubleOf(self).isolations++
+  obey(self, now, steps)
 }
 
 export const endIsolation = (self: Circuit, now: number, steps: Array<Step>): void => {
-  if (--self.isolations === 0) start(self, now, steps)
+  troubleOf(self).isolations--
+  obey(self, now, steps)
 }
 
-/** Forgets everything that was seen. An isolation stays: who isolated it has not said that it is over. */
+/** Hands the circuit to an operator, or back to itself. An isolation goes before every mode. */
+export const setMode = (self: Circuit, mode: Mode, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  troubleOf(self).mode = mode
+  obey(self, now, steps)
+}
+
+const isAutomatic = (state: State): boolean => state === "closed" || state === "open" || state === "half_open"
+
+const obey = (self: Circuit, now: number, steps: Array<Step>): void => {
+  const { isolations, mode } = self.trouble!
+  const wanted = isolations > 0 ? "isolated" : mode === "automatic" ? "closed" : mode
+  if (wanted === self.state || (wanted === "closed" && isAutomatic(self.state))) return
+  start(self, wanted, now, steps)
+}
+
+/** Forgets everything that was seen. What an operator has decided stays: nobody has said that it is over. */
 export const reset = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
   settle(self, now, draw, steps)
-  if (self.state === "isolated") return
-  if (self.state !== "closed") return start(self, now, steps)
-  start(self, now, [])
+  if (self.state === "open" || self.state === "half_open") start(self, "closed", now, steps)
+  else start(self, self.state, now, [])
 }
 
-const start = (self: Circuit, now: number, steps: Array<Step>): void => {
-  self.openings = 0
-  self.closedAt = -Infinity
-  move(self, "closed", now, steps)
+const start = (self: Circuit, state: State, now: number, steps: Array<Step>): void => {
+  const trouble = troubleOf(self)
+  trouble.openings = 0
+  trouble.closedAt = -Infinity
+  move(self, state, now, steps)
+}
+
+/** Goes on being open for as long as is left; with nothing left it is half-open. */
+export const resume = (self: Circuit, left: number, now: number, steps: Array<Step>): void => {
+  troubleOf(self).openUntil = now + left
+  if (left > 0) move(self, "open", now, steps, left, "restored")
+  else move(self, "half_open", now, steps)
+}
+
+/**
+ * Other settings for a living circuit. State, growth and open time stay; what was counted stays if the rule is still the
+ * same; calls in flight finish as they were admitted. The mode stays too, unless the settings name another one.
+ */
+export const reconfigure = (self: Circuit, settings: Settings, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  const before = self.settings
+  self.settings = settings
+  if (describeRule(before.trip) !== describeRule(settings.trip)) {
+    const { watches } = self.tally
+    self.tally = tallyOf(settings.trip)
+    // The new memory has not seen the calls that are running start.
+    if (watches || self.tally.watches) self.generation++
+  }
+  if (self.trouble !== undefined) self.trouble.delays = undefined
+  if (before.mode !== settings.mode) setMode(self, settings.mode, now, draw, steps)
 }

@@ -1,10 +1,12 @@
-import { Clock, Duration, Effect, Metric, PubSub } from "effect"
-import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
+import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Stream } from "effect"
+import { type AnyFiber, monotonicMillis, nowOf, spanEvent } from "../internal/fiber.ts"
 import type { State, Step } from "./machine.ts"
 
 /** One change of state of a circuit. */
 export interface Transition {
   readonly circuit: string
+  /** Which circuit of a keyed breaker. */
+  readonly key?: string
   readonly from: State
   readonly to: State
   /** When, in milliseconds since 1970. A transition is dated when it was due, not when a call noticed. */
@@ -13,27 +15,76 @@ export interface Transition {
   readonly openings: number
   /** How long it stays open. Only when `to` is `open`. */
   readonly openFor?: Duration.Duration
+  /**
+   * Why it opened: `consecutive`, `failure_rate`, `slow_rate`, the name of a custom rule, `probe_failed` or `probes_hung`.
+   * Only when `to` is `open`.
+   */
+  readonly reason?: string
 }
 
 const describe: Readonly<Record<State, string>> = {
   closed: "closed",
   open: "opened",
   half_open: "half-opened",
-  isolated: "isolated"
+  isolated: "isolated",
+  disabled: "disabled",
+  metrics_only: "reduced to counting"
 }
+
+/** Every state, in the order of the series. */
+export const states = Object.keys(describe) as ReadonlyArray<State>
+
+/** A circuit as people read it. Never an attribute of a metric: keys are unbounded. */
+export const nameOf = (circuit: string, key: string | undefined): string =>
+  key === undefined ? circuit : `${circuit}/${key}`
 
 /** Everything a circuit tells the world. Nothing of it can change the result of a call. */
 export class Observer {
   readonly circuit: string
-  hub: PubSub.PubSub<Transition> | undefined
+  /** Calls refused so far. */
+  rejections = 0
+  /** Results that came after the state had changed, and counted for nothing. */
+  lateResults = 0
+  #hub: PubSub.PubSub<Transition> | undefined
   #rejections: Metric.Counter<number> | undefined
+  #late: Metric.Counter<number> | undefined
   #transitions: Map<string, Metric.Counter<number>> | undefined
 
   constructor(circuit: string) {
     this.circuit = circuit
   }
 
+  get transitions(): Stream.Stream<Transition> {
+    return Stream.unwrap(Effect.map(PubSub.sliding<Transition>(128), (hub) => Stream.fromPubSub((this.#hub ??= hub))))
+  }
+
+  /** One series per state. Read when somebody asks, so it can never disagree with the circuit. */
+  register(fiber: AnyFiber, count: (state: State, now: number) => number): void {
+    for (const state of states) {
+      const gauge = Metric.gauge("resilience.circuit_breaker.state", {
+        description: "Circuits in this state now: 0 or 1 for a breaker without keys",
+        attributes: { name: this.circuit, state }
+      })
+      Metric.registerUnsafe(gauge, fiber.context, {
+        get: (context) => ({ value: count(state, monotonicMillis(Context.get(context, Clock.Clock))) }),
+        update: Function.constVoid,
+        modify: Function.constVoid
+      })
+    }
+  }
+
+  late(fiber: AnyFiber): void {
+    this.lateResults++
+    this.#late ??= Metric.counter("resilience.circuit_breaker.late_results", {
+      description: "Results of calls that were admitted before the state changed, and count for nothing",
+      attributes: { name: this.circuit },
+      incremental: true
+    })
+    this.#late.updateUnsafe(1, fiber.context)
+  }
+
   rejected(fiber: AnyFiber): void {
+    this.rejections++
     this.#rejections ??= Metric.counter("resilience.circuit_breaker.rejections", {
       description: "Calls that an open, half-open or isolated circuit refused",
       attributes: { name: this.circuit },
@@ -42,10 +93,12 @@ export class Observer {
     this.#rejections.updateUnsafe(1, fiber.context)
   }
 
-  transitioned(steps: ReadonlyArray<Step>): Effect.Effect<void> {
+  transitioned(steps: ReadonlyArray<Step>, key: string | undefined): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       const wallMinusMonotonic = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - nowOf(fiber)
-      return Effect.forEach(steps, (step) => this.#transitioned(step, wallMinusMonotonic, fiber), { discard: true })
+      return Effect.forEach(steps, (step) => this.#transitioned(step, key, wallMinusMonotonic, fiber), {
+        discard: true
+      })
     }).pipe(
       // A listener that fails must not fail the call; an interruption must not lose the event.
       Effect.catchCause(() => Effect.void),
@@ -53,25 +106,28 @@ export class Observer {
     )
   }
 
-  #transitioned(step: Step, wallMinusMonotonic: number, fiber: AnyFiber): Effect.Effect<void> {
-    const { from, openFor, openings, to } = step
+  #transitioned(step: Step, key: string | undefined, wallMinusMonotonic: number, fiber: AnyFiber): Effect.Effect<void> {
+    const { from, openFor, openings, reason, to } = step
     this.#counter(from, to).updateUnsafe(1, fiber.context)
     spanEvent(fiber, "resilience.circuit_breaker.transition", {
       "resilience.circuit_breaker.name": this.circuit,
       "resilience.circuit_breaker.previous_state": from,
-      "resilience.circuit_breaker.state": to
+      "resilience.circuit_breaker.state": to,
+      ...(reason === undefined ? undefined : { "resilience.circuit_breaker.reason": reason })
     })
     const log = to === "open" ? Effect.logWarning : Effect.logInfo
-    const logged = log(`circuit ${this.circuit} ${describe[to]}`).pipe(
+    const logged = log(`circuit ${nameOf(this.circuit, key)} ${describe[to]}`).pipe(
       Effect.annotateLogs({
         circuit: this.circuit,
         from,
         to,
         openings,
+        ...(key === undefined ? undefined : { key }),
+        ...(reason === undefined ? undefined : { reason }),
         ...(openFor === undefined ? undefined : { open_for_ms: openFor })
       })
     )
-    const { hub } = this
+    const hub = this.#hub
     if (hub === undefined) return logged
     const transition: Transition = {
       circuit: this.circuit,
@@ -79,6 +135,8 @@ export class Observer {
       to,
       at: step.at + wallMinusMonotonic,
       openings,
+      ...(key === undefined ? undefined : { key }),
+      ...(reason === undefined ? undefined : { reason }),
       ...(openFor === undefined ? undefined : { openFor: Duration.millis(openFor) })
     }
     return Effect.ensuring(Effect.asVoid(PubSub.publish(hub, transition)), logged)

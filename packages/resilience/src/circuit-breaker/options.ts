@@ -1,7 +1,9 @@
 import { ConfigError } from "@holdfast/core"
 import { Duration, type Exit, Option, Predicate, Result, Schema } from "effect"
 import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
-import type { Outcome, Settings } from "./machine.ts"
+import type { Mode, Outcome, Settings } from "./machine.ts"
+import type { Outcomes } from "./outcome.ts"
+import { decodeTrip } from "./rule.ts"
 import type { Trip } from "./trip.ts"
 
 /** How a half-open circuit finds out whether its dependency is back. */
@@ -25,7 +27,10 @@ export interface HalfOpenOptions {
 export interface Options {
   /** Names the dependency in rejections, logs, metrics and spans. Not empty; from a small, fixed set. */
   readonly name: string
-  /** When a closed circuit opens. Default: `CircuitBreaker.consecutive(5)`. */
+  /**
+   * When a closed circuit opens: `consecutive`, `failureRate`, `slowRate`, `anyOf` several, or `custom`. Default:
+   * `CircuitBreaker.consecutive(5)`.
+   */
   readonly trip?: Trip | undefined
   /**
    * How long it stays open: a duration, or a backoff that grows with every opening in a row. A recovery that lasts as
@@ -43,6 +48,13 @@ export interface Options {
    * `CircuitBreaker.outcomeOf`, which reads the failure's declaration.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
+  /** What single failures say, by tag or code, where the declaration says otherwise. Default: none. */
+  readonly outcomes?: Outcomes | undefined
+  /**
+   * Who decides the state at first: `"automatic"` the circuit; `"isolated"` lets nothing through; `"disabled"` lets
+   * everything through and looks at nothing; `"metrics_only"` lets everything through and counts. Default: `"automatic"`.
+   */
+  readonly mode?: Mode | undefined
 }
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ expected: "a whole number, 1 or more" })
@@ -59,15 +71,20 @@ const NotNegative = durationIn("a finite duration, zero or more", (millis) => mi
 
 const fields = {
   name: Schema.String.check(Schema.isMinLength(1)).annotate({ expected: "a text that is not empty" }),
-  trip: Schema.Struct({ kind: Schema.Literal("consecutive"), failures: Count }).annotate({
-    expected: "a rule such as CircuitBreaker.consecutive(5), of a whole number, 1 or more"
-  }),
+  // Checked by decodeTrip, which knows the paths inside of a rule.
+  trip: Schema.Unknown,
   openFor: Schema.Union([Positive, Schema.declare(isBackoff)]).annotate({
     expected: "a finite duration greater than 0 ms, or a Backoff"
   }),
   halfOpen: Schema.Record(Schema.String, Schema.Unknown).annotate({ expected: "an object" }),
   maxHint: NotNegative,
-  classify: Schema.declare(Predicate.isFunction).annotate({ expected: "a function from an exit to an outcome" })
+  classify: Schema.declare(Predicate.isFunction).annotate({ expected: "a function from an exit to an outcome" }),
+  outcomes: Schema.Record(Schema.String, Schema.Literals(["success", "failure", "ignored"])).annotate({
+    expected: 'tags or codes with "success", "failure" or "ignored"'
+  }),
+  mode: Schema.Literals(["automatic", "isolated", "disabled", "metrics_only"]).annotate({
+    expected: '"automatic", "isolated", "disabled" or "metrics_only"'
+  })
 }
 
 const halfOpenFields = { concurrent: Count, successes: Count, outOf: Count, maxWait: Positive }
@@ -91,8 +108,10 @@ const check = (path: string, table: Fields, input: object): ConfigError.InvalidV
 }
 
 /** Checks the options and fills in the defaults. Times in milliseconds. */
-export const decode = (options: Options): Result.Result<Settings, ConfigError.InvalidValue> => {
-  const path = "CircuitBreaker"
+export const decode = (
+  options: Options,
+  path = "CircuitBreaker"
+): Result.Result<Settings, ConfigError.InvalidValue> => {
   const halfOpen = options.halfOpen ?? {}
   const problem =
     check(path, fields, options) ??
@@ -108,13 +127,15 @@ export const decode = (options: Options): Result.Result<Settings, ConfigError.In
     )
   }
   const openFor = options.openFor ?? "60 seconds"
-  return Result.succeed({
-    trip: options.trip ?? { kind: "consecutive", failures: 5 },
+  const trip = options.trip ?? { kind: "consecutive", failures: 5 }
+  return Result.map(decodeTrip(trip, `${path}.trip`), (trip) => ({
+    trip,
     openFor: (isBackoff(openFor) ? openFor : constant(openFor, { cap: openFor })).formula,
     maxHint: Duration.toMillis(options.maxHint ?? "1 hour"),
     concurrent: halfOpen.concurrent ?? 1,
     successes,
     outOf,
-    maxWait: Duration.toMillis(halfOpen.maxWait ?? "60 seconds")
-  })
+    maxWait: Duration.toMillis(halfOpen.maxWait ?? "60 seconds"),
+    mode: options.mode ?? "automatic"
+  }))
 }

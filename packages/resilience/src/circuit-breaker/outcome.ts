@@ -1,19 +1,34 @@
 import { Classifier } from "@holdfast/core"
-import { Cause, Exit } from "effect"
+import { Cause, Exit, Predicate } from "effect"
 import type { Outcome } from "./machine.ts"
 
 const weight: Readonly<Record<Outcome, number>> = { ignored: 0, success: 1, failure: 2 }
+
+/** Other outcomes than the declared ones, by tag or by code. */
+export type Outcomes = Readonly<Record<string, Outcome>>
+
+const healthOf = (error: unknown, classify?: Classifier.Classify, overrides?: Outcomes): Outcome => {
+  const declared = Classifier.classify(error, classify)
+  if (overrides === undefined) return declared.health
+  if (Object.hasOwn(overrides, declared.code)) return overrides[declared.code]!
+  const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
+  return typeof tag === "string" && Object.hasOwn(overrides, tag) ? overrides[tag]! : declared.health
+}
 
 /**
  * What an exit says about the dependency: a value is a success, a defect a failure, an interruption is ignored, and a
  * failure says it itself by the `health` of its declaration. In a cause with several reasons the worst one counts.
  */
-export const outcomeOf = (exit: Exit.Exit<unknown, unknown>, classify?: Classifier.Classify): Outcome => {
+export const outcomeOf = (
+  exit: Exit.Exit<unknown, unknown>,
+  classify?: Classifier.Classify,
+  overrides?: Outcomes
+): Outcome => {
   if (Exit.isSuccess(exit)) return "success"
   let worst: Outcome = "ignored"
   for (const reason of exit.cause.reasons) {
     if (Cause.isInterruptReason(reason)) continue
-    const outcome = Cause.isDieReason(reason) ? "failure" : Classifier.classify(reason.error, classify).health
+    const outcome = Cause.isDieReason(reason) ? "failure" : healthOf(reason.error, classify, overrides)
     if (weight[outcome] > weight[worst]) worst = outcome
   }
   return worst

@@ -1,6 +1,6 @@
 /** What a closed circuit remembers, by rule. */
-import type { CustomOptions, Rule, WindowRule } from "./trip.ts"
-import { describeRule } from "./trip.ts"
+import { describeRule, type Rule, type WindowRule } from "./rule.ts"
+import type { CustomOptions } from "./trip.ts"
 import { CountWindow, failed, slow, TimeWindow, type Totals, type Window } from "./window.ts"
 
 /** Why a circuit opened: the kind of the rule, or the name of a custom one. */

@@ -26,6 +26,9 @@ export const millis = (
   return refuse(path, above === undefined ? `${what}, zero or more` : `${what} greater than ${above} ms`)
 }
 
+export const isCount = (value: unknown, minimum: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= minimum
+
 /** A whole number of at least `minimum`. */
 export const count = (path: string, value: number, minimum: number): number =>
-  Number.isSafeInteger(value) && value >= minimum ? value : refuse(path, `a whole number, ${minimum} or more`)
+  isCount(value, minimum) ? value : refuse(path, `a whole number, ${minimum} or more`)

@@ -72,7 +72,8 @@ describe("what a circuit reports", () => {
             {
               "resilience.circuit_breaker.name": "observed",
               "resilience.circuit_breaker.previous_state": from,
-              "resilience.circuit_breaker.state": to
+              "resilience.circuit_breaker.state": to,
+              ...(to === "open" ? { "resilience.circuit_breaker.reason": "consecutive" } : undefined)
             }
           ]
         })
@@ -82,7 +83,9 @@ describe("what a circuit reports", () => {
         steps
       )
       assert.strictEqual(Duration.toSeconds(seen[0]!.openFor!), 60)
-      const metrics = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "observed")
+      const metrics = (yield* Metric.snapshot).filter(
+        ({ attributes, type }) => type === "Counter" && attributes?.["name"] === "observed"
+      )
       const counted = metrics.map(({ attributes, id, state }) => [
         id.replace("resilience.circuit_breaker.", ""),
         attributes?.["to"],

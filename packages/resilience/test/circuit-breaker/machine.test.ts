@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as Machine from "../../src/circuit-breaker/machine.ts"
+import type { Rule, WindowRule } from "../../src/circuit-breaker/rule.ts"
 import { Model } from "./model.ts"
 
 const settings = (options: Partial<Machine.Settings> = {}): Machine.Settings => ({
@@ -11,6 +12,7 @@ const settings = (options: Partial<Machine.Settings> = {}): Machine.Settings => 
   successes: 2,
   outOf: 2,
   maxWait: 50,
+  mode: "automatic",
   ...options
 })
 
@@ -21,7 +23,7 @@ const play = (circuit: Machine.Circuit, calls: string, now = 0): ReadonlyArray<s
   const steps: Array<Machine.Step> = []
   for (const call of calls) {
     const outcome = call === "S" ? "success" : call === "F" ? "failure" : "ignored"
-    Machine.release(circuit, Machine.acquire(circuit, now, draw, steps), outcome, undefined, now, draw, steps)
+    Machine.release(circuit, Machine.acquire(circuit, now, draw, steps), now, outcome, undefined, now, draw, steps)
   }
   return steps.map(({ at, from, to }) => `${from}>${to}@${at}`)
 }
@@ -89,21 +91,47 @@ describe("the machine and a plain model with real timers", () => {
       arbitrary: fc.record({ kind: fc.constant("wait" as const), millis: fc.integer({ min: 1, max: 90 }) })
     },
     { weight: 1, arbitrary: fc.constantFrom({ kind: "isolate" } as const, { kind: "end" } as const) },
-    { weight: 1, arbitrary: fc.constant({ kind: "reset" } as const) }
+    { weight: 1, arbitrary: fc.constant({ kind: "reset" } as const) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("mode" as const),
+        mode: fc.constantFrom<Machine.Mode>("automatic", "automatic", "isolated", "disabled", "metrics_only")
+      })
+    }
+  )
+  const window = fc.oneof(
+    fc.integer({ min: 1, max: 20 }).map((size): WindowRule => ({ kind: "count", size })),
+    fc.integer({ min: 1, max: 20 }).map((tenth): WindowRule => ({ kind: "time", length: tenth * 10 }))
+  )
+  const rate = fc
+    .record({ threshold: fc.constantFrom(0, 0.3, 0.5, 1), window, minimumCalls: fc.integer({ min: 1, max: 5 }) })
+    .map((rate) =>
+      rate.window.kind === "count" ? { ...rate, minimumCalls: Math.min(rate.minimumCalls, rate.window.size) } : rate
+    )
+  const simple = fc.oneof(
+    fc.integer({ min: 1, max: 3 }).map((failures): Rule => ({ kind: "consecutive", failures })),
+    rate.map((rate): Rule => ({ kind: "failure_rate", ...rate })),
+    fc
+      .tuple(rate, fc.integer({ min: 1, max: 40 }), fc.boolean())
+      .map(([rate, slowerThan, inFlight]): Rule => ({ kind: "slow_rate", ...rate, slowerThan, inFlight }))
+  )
+  const rule = fc.oneof(
+    { weight: 3, arbitrary: simple },
+    fc.array(simple, { minLength: 1, maxLength: 3 }).map((rules): Rule => ({ kind: "any_of", rules }))
   )
   const options = fc
     .record({
-      failures: fc.integer({ min: 1, max: 3 }),
+      trip: rule,
       concurrent: fc.integer({ min: 1, max: 3 }),
       successes: fc.integer({ min: 1, max: 3 }),
       more: fc.nat(2),
       factor: fc.constantFrom(1, 2),
       maxWait: fc.integer({ min: 1, max: 60 })
     })
-    .map(({ failures, more, factor, ...rest }) =>
+    .map(({ more, factor, ...rest }) =>
       settings({
         ...rest,
-        trip: { kind: "consecutive", failures },
         outOf: rest.successes + more,
         maxHint: 200,
         openFor: { growth: { kind: "exponential", base: 30, factor }, jitter: { kind: "none" }, cap: 120 }
@@ -115,21 +143,22 @@ describe("the machine and a plain model with real timers", () => {
       const model = new Model(chosen)
       const circuit = Machine.make(chosen)
       const steps: Array<Machine.Step> = []
-      const tickets: Array<readonly [real: number, modelled: number]> = []
+      const tickets: Array<readonly [real: number, at: number, modelled: NonNullable<ReturnType<Model["acquire"]>>]> =
+        []
       for (const event of events) {
         switch (event.kind) {
           case "call": {
             const real = Machine.acquire(circuit, model.now, draw, steps)
             const modelled = model.acquire()
-            assert.strictEqual(real < 0, modelled < 0)
-            if (real >= 0) tickets.push([real, modelled])
+            assert.strictEqual(real < 0, modelled === undefined)
+            if (modelled !== undefined) tickets.push([real, model.now, modelled])
             break
           }
           case "finish": {
             const [ticket] = tickets.splice(event.which % (tickets.length || 1), 1)
             if (ticket === undefined) break
-            Machine.release(circuit, ticket[0], event.outcome, event.hint, model.now, draw, steps)
-            model.release(ticket[1], event.outcome, event.hint)
+            Machine.release(circuit, ticket[0], ticket[1], event.outcome, event.hint, model.now, draw, steps)
+            model.release(ticket[2], event.outcome, event.hint)
             break
           }
           case "wait":
@@ -144,17 +173,22 @@ describe("the machine and a plain model with real timers", () => {
             Machine.endIsolation(circuit, model.now, steps)
             model.endIsolation()
             break
+          case "mode":
+            Machine.setMode(circuit, event.mode, model.now, draw, steps)
+            model.setMode(event.mode)
+            break
           case "reset":
             Machine.reset(circuit, model.now, draw, steps)
             model.reset()
             break
         }
-        assert.isTrue(circuit.inFlight >= 0 && circuit.inFlight <= chosen.concurrent)
+        const inFlight = circuit.trouble?.inFlight ?? 0
+        assert.isTrue(inFlight >= 0 && inFlight <= chosen.concurrent)
         const generation = circuit.generation
         Machine.settle(circuit, model.now, draw, steps)
         assert.isAtLeast(circuit.generation, generation)
         assert.strictEqual(circuit.state, model.state)
-        assert.strictEqual(circuit.openings, model.openings)
+        assert.strictEqual(circuit.trouble?.openings ?? 0, model.openings)
         assert.deepStrictEqual(
           steps.map(({ at, from, to }) => `${from}>${to}@${at}`),
           model.steps

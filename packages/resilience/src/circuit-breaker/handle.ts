@@ -1,0 +1,196 @@
+import { ConfigError } from "@holdfast/core"
+import { Clock, Effect, Function, Result, Schema, type Scope, type Stream } from "effect"
+import { type AnyFiber, nowOf } from "../internal/fiber.ts"
+import * as Machine from "./machine.ts"
+import type { Transition } from "./observe.ts"
+import { decode, type Options } from "./options.ts"
+import type { Registry } from "./registry.ts"
+import type { Event, Health, Shell } from "./shell.ts"
+import * as Snapshots from "./snapshot.ts"
+
+const TypeId = "~@holdfast/resilience/CircuitBreaker"
+
+/** One circuit, for one dependency. Make it once and share it: a breaker per call can never open. */
+export interface CircuitBreaker {
+  readonly [TypeId]: typeof TypeId
+  readonly name: string
+  /** The state now. A circuit whose open time is over is `half_open`, even before the first probe. */
+  readonly state: Effect.Effect<Machine.State>
+  /** Every change of state from the moment of subscribing. A subscriber that falls 128 behind loses the oldest. */
+  readonly transitions: Stream.Stream<Transition>
+  /**
+   * Closes the circuit to traffic while the scope is open. Counted: traffic flows again, with a fresh circuit, when the
+   * last of several isolations has ended.
+   */
+  readonly isolate: Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Hands the circuit to an operator, until the next mode: `isolated` lets nothing through, `disabled` lets everything
+   * through and looks at nothing, `metrics_only` lets everything through and counts, `automatic` gives it back, fresh. An
+   * isolation goes before every mode.
+   */
+  readonly setMode: (mode: Machine.Mode) => Effect.Effect<void>
+  /** Closes the circuit and forgets what it saw. An isolation and a mode stay. */
+  readonly reset: Effect.Effect<void>
+  /** How it is doing. */
+  readonly health: Effect.Effect<Health>
+  /** What the circuit knows, to be taken up by another process. See {@link Snapshot}, its Schema. */
+  readonly snapshot: Effect.Effect<Snapshots.Snapshot>
+  /**
+   * Takes up a snapshot: the time it was put away counts as time open. Counts are taken over if the rule for opening is
+   * the same. Fails if it is no snapshot of this version.
+   */
+  readonly restore: (snapshot: Snapshots.Snapshot) => Effect.Effect<void, ConfigError.InvalidValue>
+  /**
+   * Other options for the living circuit. State, growth and open time stay, and what was counted if the rule for opening
+   * is the same. Calls in flight finish under the options they were admitted with. The name stays.
+   */
+  readonly reconfigure: (options: Omit<Options, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
+}
+
+/** What {@link CircuitBreaker} is inside. */
+export abstract class Handle implements CircuitBreaker {
+  readonly [TypeId] = TypeId
+  readonly shell: Shell
+
+  constructor(shell: Shell) {
+    this.shell = shell
+  }
+
+  /** Which circuit of a keyed breaker. */
+  abstract readonly key: string | undefined
+  abstract locate(fiber: AnyFiber): Machine.Circuit
+  abstract apply(settings: Machine.Settings): Effect.Effect<void>
+
+  get name(): string {
+    return this.shell.name
+  }
+
+  get state(): Effect.Effect<Machine.State> {
+    return this.#control(Machine.settle, (circuit) => circuit.state)
+  }
+
+  get reset(): Effect.Effect<void> {
+    return this.#control(Machine.reset, Function.constVoid)
+  }
+
+  get isolate(): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(this.#control(Machine.isolate, Function.constVoid), () =>
+      this.#control((circuit, now, _draw, steps) => Machine.endIsolation(circuit, now, steps), Function.constVoid)
+    )
+  }
+
+  get transitions(): Stream.Stream<Transition> {
+    return this.shell.observer.transitions
+  }
+
+  get health(): Effect.Effect<Health> {
+    return Effect.withFiber((fiber) => this.shell.health(this.locate(fiber), this.key))
+  }
+
+  get snapshot(): Effect.Effect<Snapshots.Snapshot> {
+    return Effect.withFiber((fiber) =>
+      this.#control(Machine.settle, (circuit, now) => Snapshots.take(circuit, this.name, now, wallOf(fiber)))
+    )
+  }
+
+  setMode(mode: Machine.Mode): Effect.Effect<void> {
+    return this.#control(
+      (circuit, now, draw, steps) => Machine.setMode(circuit, mode, now, draw, steps),
+      Function.constVoid
+    )
+  }
+
+  restore(snapshot: Snapshots.Snapshot): Effect.Effect<void, ConfigError.InvalidValue> {
+    if (!Schema.is(Snapshots.Snapshot)(snapshot)) {
+      const expected = "a snapshot of version 1"
+      return Effect.fail(new ConfigError.InvalidValue({ path: "CircuitBreaker.restore", expected }))
+    }
+    return Effect.withFiber((fiber) =>
+      this.#control(
+        (circuit, now, draw, steps) => Snapshots.restore(circuit, snapshot, now, wallOf(fiber), draw, steps),
+        Function.constVoid
+      )
+    )
+  }
+
+  reconfigure(options: Omit<Options, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
+    return Effect.suspend(() => {
+      const settings = decode({ ...options, name: this.name })
+      if (Result.isFailure(settings)) return Effect.fail(settings.failure)
+      this.shell.classify = options.classify
+      this.shell.outcomes = options.outcomes
+      return this.apply(settings.success)
+    })
+  }
+
+  protected play(event: Event): Effect.Effect<void> {
+    return this.#control(event, Function.constVoid)
+  }
+
+  #control<A>(event: Event, view: (circuit: Machine.Circuit, now: number) => A): Effect.Effect<A> {
+    return Effect.withFiber((fiber) => {
+      const circuit = this.locate(fiber)
+      return this.shell.control(circuit, this.key, event, (now) => view(circuit, now))
+    })
+  }
+}
+
+const wallOf = (fiber: AnyFiber): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+export class Single extends Handle {
+  readonly circuit: Machine.Circuit
+
+  constructor(shell: Shell, circuit: Machine.Circuit) {
+    super(shell)
+    this.circuit = circuit
+  }
+
+  get key(): undefined {
+    return undefined
+  }
+
+  locate(): Machine.Circuit {
+    return this.circuit
+  }
+
+  apply(settings: Machine.Settings): Effect.Effect<void> {
+    return this.play((circuit, now, draw, steps) => Machine.reconfigure(circuit, settings, now, draw, steps))
+  }
+}
+
+/** One circuit of many. It is looked up anew at every use, because an idle one may be forgotten. */
+export class KeyHandle extends Handle {
+  readonly registry: Registry
+  readonly key: string
+
+  constructor(shell: Shell, registry: Registry, key: string) {
+    super(shell)
+    this.registry = registry
+    this.key = key
+  }
+
+  locate(fiber: AnyFiber): Machine.Circuit {
+    return this.registry.locate(this.key, nowOf(fiber))
+  }
+
+  apply(settings: Machine.Settings): Effect.Effect<void> {
+    return reconfigureAll(this.shell, this.registry, settings)
+  }
+}
+
+/** Every circuit of the breaker gets them, and every later one: one breaker has one set of options. */
+const reconfigureAll = (shell: Shell, registry: Registry, settings: Machine.Settings): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    registry.settings = settings
+    return Effect.forEach(
+      registry.entries(nowOf(fiber)),
+      ([key, circuit]) =>
+        shell.control(
+          circuit,
+          key,
+          (circuit, now, draw, steps) => Machine.reconfigure(circuit, settings, now, draw, steps),
+          Function.constVoid
+        ),
+      { discard: true }
+    )
+  })

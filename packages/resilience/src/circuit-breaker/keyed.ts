@@ -1,0 +1,90 @@
+import { ConfigError } from "@holdfast/core"
+import { type Duration, Effect, Result, type Stream } from "effect"
+import { isCount } from "../internal/check.ts"
+import { nowOf } from "../internal/fiber.ts"
+import { type CircuitBreaker, KeyHandle } from "./handle.ts"
+import * as Machine from "./machine.ts"
+import type { Transition } from "./observe.ts"
+import { decode, type Options } from "./options.ts"
+import { Registry } from "./registry.ts"
+import { type Health, Shell } from "./shell.ts"
+import { positive } from "./rule.ts"
+
+export interface KeyedOptions extends Options {
+  /** Circuits at most. When all of them must be kept, calls with further keys run untracked. Default: 10 000. */
+  readonly capacity?: number | undefined
+  /**
+   * How long a circuit is kept that nobody asks for; an open one this long after its open time. More than 0. Default:
+   * 1 hour.
+   */
+  readonly timeToLive?: Duration.Input | undefined
+}
+
+/** A circuit per host, tenant or shard. They share their options, their name, their metrics and their transitions. */
+export interface KeyedCircuitBreaker {
+  readonly name: string
+  /** The breaker of one key. Costs nothing by itself: its circuit is made when it is used, and found again by its key. */
+  readonly get: (key: string) => CircuitBreaker
+  /** How every circuit is doing, least recently used first. */
+  readonly health: Effect.Effect<ReadonlyArray<Health>>
+  /** Circuits kept now. */
+  readonly size: Effect.Effect<number>
+  /** The transitions of all circuits. Each says its `key`. */
+  readonly transitions: Stream.Stream<Transition>
+  /** Other options for all circuits, as of one breaker. Capacity and time to live stay. */
+  readonly reconfigure: (options: Omit<Options, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
+}
+
+/**
+ * Makes a breaker with one circuit per key: bounded in number, forgetting idle circuits, never an open one.
+ *
+ * Metrics and spans carry the name and never a key: the gauge `resilience.circuit_breaker.state` says how many circuits
+ * are in each state. Rejections, logs, transitions and health say the key.
+ *
+ * @example
+ * ```ts
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const hosts = yield* CircuitBreaker.keyed({ name: "webhooks", openFor: "30 seconds", capacity: 1000 })
+ *   const deliver = (host: string) => Effect.succeed(host).pipe(CircuitBreaker.protect(hosts.get(host)))
+ *   yield* deliver("a.example")
+ *   yield* deliver("b.example")
+ *   return yield* hosts.size
+ * })
+ * Effect.runSync(program) // => 2
+ * ```
+ */
+export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker, ConfigError.InvalidValue> =>
+  Effect.suspend(() => {
+    const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
+    const decoded = decode(rest)
+    if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
+    const millis = positive(timeToLive)
+    const wrong = (option: string, expected: string) =>
+      Effect.fail(new ConfigError.InvalidValue({ path: `CircuitBreaker.${option}`, expected }))
+    if (!isCount(capacity, 1)) return wrong("capacity", "a whole number, 1 or more")
+    if (millis === undefined) return wrong("timeToLive", "a finite duration greater than 0 ms")
+    const shell = new Shell(rest, decoded.success)
+    const registry = new Registry(decoded.success, capacity, millis)
+    const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>
+      Effect.withFiber((fiber) =>
+        Effect.forEach(registry.entries(nowOf(fiber)), ([key, circuit]) => view(key, circuit))
+      )
+    return Effect.withFiber((fiber) => {
+      const alive = new WeakRef(registry)
+      shell.observer.register(fiber, (state, now) => alive.deref()?.count(state, now) ?? 0)
+      return Effect.succeed<KeyedCircuitBreaker>({
+        name: rest.name,
+        get: (key) => new KeyHandle(shell, registry, key),
+        health: all((key, circuit) => shell.health(circuit, key)),
+        size: Effect.map(
+          all(() => Effect.void),
+          (circuits) => circuits.length
+        ),
+        transitions: shell.observer.transitions,
+        reconfigure: (options) => new KeyHandle(shell, registry, "").reconfigure(options)
+      })
+    })
+  })

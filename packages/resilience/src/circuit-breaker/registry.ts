@@ -1,0 +1,84 @@
+import * as Machine from "./machine.ts"
+
+/** Entries that one new key looks at for room. Bounds the work of a call when almost nothing may be forgotten. */
+const looks = 16
+
+/** How much later a use must be to count as a later one. Keeps the order of use without moving an entry at every call. */
+const grain = 1000
+
+/**
+ * The circuits of a keyed breaker: at most `capacity`, idle ones for at most `timeToLive`. What must not be forgotten (an
+ * open circuit, a running probe, an operator's decision) stays; when there is only that, further keys go untracked.
+ */
+export class Registry {
+  settings: Machine.Settings
+  readonly capacity: number
+  readonly timeToLive: number
+  /** Least recently used first, within the grain. */
+  readonly #circuits = new Map<string, Machine.Circuit>()
+
+  constructor(settings: Machine.Settings, capacity: number, timeToLive: number) {
+    this.settings = settings
+    this.capacity = capacity
+    this.timeToLive = timeToLive
+  }
+
+  /** The circuit of a key, made if there is none. One step, so that concurrent first uses get one circuit. */
+  locate(key: string, now: number): Machine.Circuit {
+    const circuits = this.#circuits
+    let circuit = circuits.get(key)
+    if (circuit !== undefined && this.#isExpired(circuit, now)) {
+      circuits.delete(key)
+      circuit = undefined
+    }
+    const today = Math.floor(now)
+    if (circuit === undefined) {
+      this.#makeRoom(now)
+      circuit = Machine.make(this.settings)
+      circuit.usedAt = today
+      if (circuits.size < this.capacity) circuits.set(key, circuit)
+    } else if (today - circuit.usedAt >= grain) {
+      circuit.usedAt = today
+      circuits.delete(key)
+      circuits.set(key, circuit)
+    }
+    return circuit
+  }
+
+  /** Everything that is not expired. */
+  entries(now: number): ReadonlyArray<readonly [key: string, circuit: Machine.Circuit]> {
+    for (const [key, circuit] of this.#circuits) if (this.#isExpired(circuit, now)) this.#circuits.delete(key)
+    return [...this.#circuits]
+  }
+
+  count(state: Machine.State, now: number): number {
+    let found = 0
+    for (const circuit of this.#circuits.values()) {
+      if (!this.#isExpired(circuit, now) && Machine.stateAt(circuit, now) === state) found++
+    }
+    return found
+  }
+
+  #isExpired(circuit: Machine.Circuit, now: number): boolean {
+    const since = Machine.spareSince(circuit)
+    return since !== undefined && now - since >= this.timeToLive
+  }
+
+  #makeRoom(now: number): void {
+    const circuits = this.#circuits
+    let left = looks
+    for (const [key, circuit] of circuits) {
+      const isFull = circuits.size >= this.capacity
+      const since = Machine.spareSince(circuit)
+      if (since !== undefined && (isFull ? since <= now : now - since >= this.timeToLive)) {
+        circuits.delete(key)
+        if (!isFull) continue
+        return
+      }
+      if (!isFull || --left === 0) return
+      // It must stay. At the end it is out of the way of the next search.
+      circuits.delete(key)
+      circuits.set(key, circuit)
+    }
+  }
+}

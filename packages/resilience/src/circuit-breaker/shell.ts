@@ -1,0 +1,192 @@
+import { Classifier, Failure, Reasons } from "@holdfast/core"
+import { Cause, Duration, Effect, Exit, Random } from "effect"
+import { type AnyFiber, nowOf } from "../internal/fiber.ts"
+import * as Machine from "./machine.ts"
+import { nameOf, Observer } from "./observe.ts"
+import type { Options } from "./options.ts"
+import { outcomeOf } from "./outcome.ts"
+import type { Standing } from "./tally.ts"
+
+/** How a circuit is doing. */
+export interface Health {
+  readonly circuit: string
+  /** Which circuit of a keyed breaker. */
+  readonly key?: string
+  readonly state: Machine.State
+  /** Openings in a row without a recovery that lasted. */
+  readonly openings: number
+  /** When the next call may be let through. Only while calls are rejected and the end is known. */
+  readonly retryAfter?: Duration.Duration
+  /** What each rule for opening has counted. Empty for custom rules. */
+  readonly rules: ReadonlyArray<Standing>
+  /** Calls the breaker refused so far. */
+  readonly rejections: number
+  /** Results that came after the state had changed, and counted for nothing. */
+  readonly lateResults: number
+}
+
+const drawOf = (fiber: AnyFiber) => () => fiber.getRef(Random.Random).nextDoubleUnsafe()
+
+/** One event of the machine. */
+export type Event = (circuit: Machine.Circuit, now: number, draw: () => number, steps: Array<Machine.Step>) => void
+
+/** What all circuits of one breaker share: what it is called, how it judges, and whom it tells. */
+export class Shell {
+  readonly name: string
+  readonly observer: Observer
+  settings: Machine.Settings
+  classify: Options["classify"]
+  outcomes: Options["outcomes"]
+
+  constructor(options: Options, settings: Machine.Settings) {
+    this.name = options.name
+    this.observer = new Observer(options.name)
+    this.settings = settings
+    this.classify = options.classify
+    this.outcomes = options.outcomes
+  }
+
+  /** Plays an event, tells of its transitions, and gives what there is to see afterwards. */
+  control<A>(
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    event: Event,
+    view: (now: number) => A
+  ): Effect.Effect<A> {
+    return Effect.withFiber((fiber) => {
+      const steps: Array<Machine.Step> = []
+      const now = nowOf(fiber)
+      event(circuit, now, drawOf(fiber), steps)
+      const value = view(now)
+      return steps.length === 0 ? Effect.succeed(value) : Effect.as(this.observer.transitioned(steps, key), value)
+    })
+  }
+
+  health(circuit: Machine.Circuit, key: string | undefined): Effect.Effect<Health> {
+    return this.control(circuit, key, Machine.settle, (now) => {
+      const retryAfter = Machine.retryAfter(circuit, now)
+      return {
+        circuit: this.name,
+        ...(key === undefined ? undefined : { key }),
+        state: circuit.state,
+        openings: circuit.trouble?.openings ?? 0,
+        ...(retryAfter === undefined ? undefined : { retryAfter: Duration.millis(retryAfter) }),
+        rules: circuit.tally.standing(now),
+        rejections: this.observer.rejections,
+        lateResults: this.observer.lateResults
+      }
+    })
+  }
+
+  /** Runs the effect if the circuit lets it through, and tells the circuit how it went. */
+  run<A, E, R>(
+    fiber: AnyFiber,
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    self: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Reasons.CircuitOpen, R> {
+    const { generation, state, tally } = circuit
+    if (state !== "closed" || tally.watches) {
+      const now = nowOf(fiber)
+      return Machine.rejects(circuit, now) ? this.#reject(fiber, circuit, key, now) : this.#probe(circuit, key, self)
+    }
+    // A closed circuit gives out no slots: a call that never reports has cost nothing.
+    if (tally.dated || this.classify !== undefined) {
+      const startedAt = tally.measured ? nowOf(fiber) : 0
+      return Effect.onExitPrimitive(self, (exit) => this.#complete(fiber, circuit, key, generation, startedAt, exit))
+    }
+    // A success that needs no date needs no clock.
+    return Effect.onExitPrimitive(self, (exit) => {
+      if (exit._tag === "Failure" || generation !== circuit.generation) {
+        return this.#complete(fiber, circuit, key, generation, 0, exit)
+      }
+      circuit.tally.record(false, 0, 0)
+      return undefined
+    })
+  }
+
+  #reject(
+    fiber: AnyFiber,
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    now: number
+  ): Effect.Effect<never, Reasons.CircuitOpen> {
+    this.observer.rejected(fiber)
+    const retryAfter = Machine.retryAfter(circuit, now)
+    const name = nameOf(this.name, key)
+    const state = circuit.state as Reasons.CircuitOpen["state"]
+    return Effect.fail(
+      Failure.stackless(
+        Reasons.CircuitOpen,
+        retryAfter === undefined
+          ? { circuit: name, state }
+          : { circuit: name, state, retryAfter: Duration.millis(retryAfter) }
+      )
+    )
+  }
+
+  /** The result of an admitted call. Runs uninterruptibly, once per call. */
+  #complete(
+    fiber: AnyFiber,
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    generation: number,
+    startedAt: number,
+    exit: Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> | undefined {
+    let outcome: Machine.Outcome = "ignored"
+    let defect: Effect.Effect<never> | undefined
+    if (this.classify === undefined) {
+      outcome = outcomeOf(exit, fiber.getRef(Classifier.Classifier), this.outcomes)
+    } else if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) {
+      // The slot goes back whatever the application's own function does.
+      try {
+        outcome = this.classify(exit)
+      } catch (error) {
+        defect = Effect.die(error)
+      }
+    }
+    const steps: Array<Machine.Step> = []
+    const hint = outcome === "failure" ? hintOf(exit) : undefined
+    // A custom rule for opening is the application's own function, too.
+    try {
+      const counted = Machine.release(circuit, generation, startedAt, outcome, hint, nowOf(fiber), drawOf(fiber), steps)
+      if (!counted) this.observer.late(fiber)
+    } catch (error) {
+      defect ??= Effect.die(error)
+    }
+    if (steps.length === 0) return defect
+    const told = this.observer.transitioned(steps, key)
+    return defect === undefined ? told : Effect.andThen(told, defect)
+  }
+
+  /** A call whose admission takes something. Whoever holds a probe's slot has its way back installed before. */
+  #probe<A, E, R>(
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    self: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Reasons.CircuitOpen, R> {
+    let generation = -1
+    let startedAt = 0
+    const admitted = Effect.withFiber<A, E | Reasons.CircuitOpen, R>((fiber) => {
+      startedAt = nowOf(fiber)
+      const steps: Array<Machine.Step> = []
+      generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
+      const next: Effect.Effect<A, E | Reasons.CircuitOpen, R> =
+        generation < 0 ? this.#reject(fiber, circuit, key, startedAt) : self
+      return steps.length === 0 ? next : Effect.andThen(this.observer.transitioned(steps, key), next)
+    })
+    return Effect.withFiber((fiber) =>
+      Effect.onExitPrimitive(admitted, (exit) =>
+        generation < 0 ? undefined : this.#complete(fiber, circuit, key, generation, startedAt, exit)
+      )
+    )
+  }
+}
+
+const hintOf = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const failure = exit.cause.reasons.find(Cause.isFailReason)
+  const asked = failure === undefined ? undefined : Classifier.retryAfterOf(failure.error)
+  return asked === undefined ? undefined : Duration.toMillis(asked)
+}
