@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CircuitBreaker } from "@holdfast/resilience"
+import { recordTransitions } from "@holdfast/resilience/testing"
+import { Effect, Metric } from "effect"
+import { TestClock } from "effect/testing"
+import { rejectionOf, trip, works } from "./circuit.ts"
+
+const make = (options: Partial<CircuitBreaker.KeyedOptions> = {}) =>
+  CircuitBreaker.keyed({ name: "hosts", trip: CircuitBreaker.consecutive(2), ...options })
+
+describe("a keyed breaker", () => {
+  it.effect("has one circuit per key, and one circuit for a thousand first uses at once", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ trip: CircuitBreaker.consecutive(1000) })
+      yield* Effect.forEach(Array.from({ length: 1000 }), () => trip(hosts.get("a"), 1), { concurrency: "unbounded" })
+      assert.strictEqual(yield* hosts.size, 1)
+      assert.strictEqual(yield* hosts.get("a").state, "open")
+      assert.strictEqual(yield* CircuitBreaker.protect(works, hosts.get("b")), "ok")
+    })
+  )
+
+  it.effect("says which key was rejected, in the failure, the transitions and the health", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make()
+      const handle = hosts.get("a.example")
+      const seen = yield* recordTransitions(handle)
+      yield* trip(handle, 2)
+      assert.strictEqual((yield* rejectionOf(handle)).circuit, "hosts/a.example")
+      yield* Effect.yieldNow
+      assert.deepInclude(seen[0], { circuit: "hosts", key: "a.example", to: "open" })
+      assert.deepInclude((yield* hosts.health)[0], { key: "a.example", state: "open" })
+    })
+  )
+
+  it.effect("holds no more circuits than its capacity, over a hundred thousand keys", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 1000 })
+      yield* trip(hosts.get("bad"), 2)
+      for (let i = 0; i < 100_000; i++) yield* CircuitBreaker.protect(works, hosts.get(`key ${i}`))
+      assert.isAtMost(yield* hosts.size, 1000)
+      assert.strictEqual((yield* rejectionOf(hosts.get("bad"))).state, "open")
+      yield* TestClock.adjust("60 seconds")
+      for (let i = 0; i < 2000; i++) yield* CircuitBreaker.protect(works, hosts.get(`later ${i}`))
+      assert.isFalse((yield* hosts.health).some(({ key }) => key === "bad"))
+    })
+  )
+
+  it.effect("lets calls through untracked when every circuit must be kept", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 3 })
+      for (const key of ["a", "b", "c"]) yield* trip(hosts.get(key), 2)
+      yield* trip(hosts.get("d"), 10)
+      assert.strictEqual(yield* CircuitBreaker.protect(works, hosts.get("d")), "ok")
+      assert.strictEqual(yield* hosts.size, 3)
+      for (const key of ["a", "b", "c"]) assert.strictEqual(yield* hosts.get(key).state, "open")
+    })
+  )
+
+  it.effect("forgets the least recently used first", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 2 })
+      for (const key of ["a", "b", "a", "c"]) {
+        yield* trip(hosts.get(key), 1)
+        yield* TestClock.adjust("2 seconds")
+      }
+      assert.deepStrictEqual(
+        (yield* hosts.health).map(({ key }) => key),
+        ["a", "c"]
+      )
+    })
+  )
+
+  it.effect("forgets a circuit that was idle for its time to live, and an open one only after that", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ openFor: "90 minutes" })
+      yield* trip(hosts.get("idle"), 1)
+      yield* trip(hosts.get("open"), 2)
+      yield* TestClock.adjust(3_599_999)
+      assert.strictEqual(yield* hosts.size, 2)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* hosts.size, 1)
+      yield* TestClock.adjust("90 minutes")
+      assert.strictEqual(yield* hosts.size, 0)
+    })
+  )
+
+  it.effect("counts circuits per state in its metrics, and never names a key", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ name: "metered" })
+      for (let i = 0; i < 100; i++) yield* trip(hosts.get(`host ${i}`), i < 40 ? 2 : 1)
+      const series = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "metered")
+      assert.isAtMost(series.length, 10)
+      assert.notInclude(JSON.stringify(series.map(({ attributes }) => attributes)), "host ")
+      const gauge = (state: string) =>
+        series.find(({ attributes, id }) => id.endsWith(".state") && attributes?.["state"] === state)?.state
+      assert.deepStrictEqual(gauge("open"), { value: 40 })
+      assert.deepStrictEqual(gauge("closed"), { value: 60 })
+    })
+  )
+
+  it.effect("isolates one key, and keeps it isolated however many others come", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 10 })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* hosts.get("a").isolate
+          for (let i = 0; i < 100; i++) yield* CircuitBreaker.protect(works, hosts.get(`key ${i}`))
+          yield* TestClock.adjust("2 hours")
+          assert.strictEqual((yield* rejectionOf(hosts.get("a"))).state, "isolated")
+        })
+      )
+      assert.strictEqual(yield* CircuitBreaker.protect(works, hosts.get("a")), "ok")
+    })
+  )
+
+  it.effect("takes other options for all of its circuits, and for those to come", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make()
+      yield* trip(hosts.get("a"), 2)
+      yield* hosts.reconfigure({ trip: CircuitBreaker.consecutive(1) })
+      assert.strictEqual(yield* hosts.get("a").state, "open")
+      yield* trip(hosts.get("b"), 1)
+      assert.strictEqual(yield* hosts.get("b").state, "open")
+    })
+  )
+
+  it.effect("is refused without room or time", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* Effect.flip(make({ capacity: 0 }))).path, "CircuitBreaker.capacity")
+      assert.strictEqual((yield* Effect.flip(make({ timeToLive: 0 }))).path, "CircuitBreaker.timeToLive")
+      assert.strictEqual((yield* Effect.flip(make({ openFor: -1 }))).path, "CircuitBreaker.openFor")
+    })
+  )
+})

@@ -1,0 +1,198 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Backoff, CircuitBreaker } from "@holdfast/resilience"
+import { Duration, Effect, Metric, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { make, rejectionOf, trip, works } from "./circuit.ts"
+
+const seconds = (duration: Duration.Duration | undefined) => duration && Duration.toSeconds(duration)
+
+const seriesOf = (name: string, id: string) =>
+  Effect.map(Metric.snapshot, (all) =>
+    Object.fromEntries(
+      all
+        .filter((metric) => metric.id === `resilience.circuit_breaker.${id}` && metric.attributes?.["name"] === name)
+        .map((metric) => [metric.attributes?.["state"] ?? "", (metric.state as Metric.GaugeState<number>).value])
+    )
+  )
+
+describe("the mode of a circuit", () => {
+  it.effect("disabled lets everything through and looks at nothing", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ trip: CircuitBreaker.consecutive(1) })
+      yield* trip(breaker, 1)
+      yield* breaker.setMode("disabled")
+      yield* trip(breaker, 100)
+      assert.strictEqual(yield* breaker.state, "disabled")
+      yield* breaker.setMode("automatic")
+      assert.strictEqual(yield* breaker.state, "closed")
+      assert.strictEqual((yield* breaker.health).rules[0]?.calls, 0)
+    })
+  )
+
+  it.effect("metrics_only lets everything through, counts, and never opens", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ mode: "metrics_only", trip: CircuitBreaker.failureRate({ window: { calls: 4 } }) })
+      yield* trip(breaker, 10)
+      assert.strictEqual(yield* breaker.state, "metrics_only")
+      assert.deepInclude((yield* breaker.health).rules[0], { calls: 4, failures: 4 })
+    })
+  )
+
+  it.effect("isolated at first stays until the mode changes, and an isolation goes before every mode", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ mode: "isolated" })
+      assert.strictEqual((yield* rejectionOf(breaker)).state, "isolated")
+      yield* breaker.reset
+      assert.strictEqual(yield* breaker.state, "isolated")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* breaker.isolate
+          yield* breaker.setMode("disabled")
+          assert.strictEqual((yield* rejectionOf(breaker)).state, "isolated")
+        })
+      )
+      assert.strictEqual(yield* CircuitBreaker.protect(works, breaker), "ok")
+      assert.strictEqual(yield* breaker.state, "disabled")
+    })
+  )
+
+  it.effect("setting the mode it has changes nothing", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 4)
+      yield* breaker.setMode("automatic")
+      yield* trip(breaker, 1)
+      assert.strictEqual(yield* breaker.state, "open")
+    })
+  )
+})
+
+describe("what there is to see", () => {
+  it.effect("the state gauge is one series per state whose sum is always 1, and agrees with the state", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ name: "gauged" })
+      const check = (state: CircuitBreaker.State) =>
+        Effect.gen(function* () {
+          const series = yield* seriesOf("gauged", "state")
+          assert.deepStrictEqual(
+            Object.entries(series).filter(([, value]) => value !== 0),
+            [[state, 1]]
+          )
+          assert.strictEqual(yield* breaker.state, state)
+        })
+      yield* check("closed")
+      yield* trip(breaker, 5)
+      yield* check("open")
+      yield* TestClock.adjust("60 seconds")
+      yield* check("half_open")
+      yield* Effect.scoped(Effect.andThen(breaker.isolate, check("isolated")))
+      yield* check("closed")
+    })
+  )
+
+  it.effect("health says the state, the counts, and when to come back", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ openFor: "30 seconds" })
+      yield* trip(breaker, 3)
+      assert.deepStrictEqual((yield* breaker.health).rules, [
+        { rule: "5 failures in a row", calls: 3, failures: 3, slow: 0 }
+      ])
+      yield* trip(breaker, 4)
+      yield* TestClock.adjust("10 seconds")
+      const health = yield* breaker.health
+      assert.deepInclude(health, { circuit: "db", state: "open", openings: 1, rejections: 2, lateResults: 0 })
+      assert.strictEqual(seconds(health.retryAfter), 20)
+    })
+  )
+})
+
+describe("a snapshot", () => {
+  const wire = Schema.fromJsonString(CircuitBreaker.Snapshot)
+  const moved = (from: CircuitBreaker.CircuitBreaker, to: CircuitBreaker.CircuitBreaker, pause: number) =>
+    Effect.gen(function* () {
+      const text = yield* Schema.encodeEffect(wire)(yield* from.snapshot)
+      yield* TestClock.adjust(pause)
+      yield* to.restore(yield* Schema.decodeEffect(wire)(text))
+    })
+
+  it.effect("of an open circuit goes on being open for what is left", () =>
+    Effect.gen(function* () {
+      const [before, after, late] = [yield* make(), yield* make(), yield* make()]
+      yield* trip(before, 5)
+      yield* moved(before, after, 20_000)
+      assert.strictEqual(seconds((yield* rejectionOf(after)).retryAfter), 40)
+      yield* moved(after, late, 40_000)
+      assert.strictEqual(yield* late.state, "half_open")
+    })
+  )
+
+  it.effect("of a closed circuit keeps its counts and forgets what has left the window meanwhile", () =>
+    Effect.gen(function* () {
+      const rule = { trip: CircuitBreaker.failureRate({ window: { time: "10 seconds" }, minimumCalls: 4 }) }
+      const [before, soon, later, other] = [
+        yield* make(rule),
+        yield* make(rule),
+        yield* make(rule),
+        yield* make({ trip: CircuitBreaker.consecutive(2) })
+      ]
+      yield* trip(before, 3)
+      yield* moved(before, soon, 1000)
+      yield* trip(soon, 1)
+      assert.strictEqual(yield* soon.state, "open")
+      yield* moved(before, other, 0)
+      yield* trip(other, 1)
+      assert.strictEqual(yield* other.state, "closed")
+      yield* moved(before, later, 10_000)
+      yield* trip(later, 1)
+      assert.strictEqual(yield* later.state, "closed")
+    })
+  )
+
+  it.effect("keeps the growth of the open time", () =>
+    Effect.gen(function* () {
+      const options = { trip: CircuitBreaker.consecutive(1), openFor: Backoff.exponential("1 second") }
+      const [before, after] = [yield* make(options), yield* make(options)]
+      yield* trip(before, 1)
+      yield* TestClock.adjust("1 second")
+      yield* trip(before, 1)
+      yield* TestClock.adjust("2 seconds")
+      yield* moved(before, after, 0)
+      yield* trip(after, 1)
+      assert.strictEqual(seconds((yield* rejectionOf(after)).retryAfter), 4)
+    })
+  )
+
+  it.effect("of another version is refused", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      const snapshot = { ...(yield* breaker.snapshot), version: 2 } as unknown as CircuitBreaker.Snapshot
+      assert.strictEqual((yield* Effect.flip(breaker.restore(snapshot))).path, "CircuitBreaker.restore")
+    })
+  )
+})
+
+describe("other options for a living circuit", () => {
+  it.effect("keep the state and the open time", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 5)
+      yield* breaker.reconfigure({ openFor: "1 second", trip: CircuitBreaker.consecutive(1) })
+      assert.strictEqual(seconds((yield* rejectionOf(breaker)).retryAfter), 60)
+      yield* TestClock.adjust("1 minute")
+      yield* trip(breaker, 1)
+      assert.strictEqual(seconds((yield* rejectionOf(breaker)).retryAfter), 1)
+    })
+  )
+
+  it.effect("keep the counts under the same rule, and are refused when they are wrong", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      yield* trip(breaker, 4)
+      yield* breaker.reconfigure({ openFor: "1 second" })
+      const error = yield* Effect.flip(breaker.reconfigure({ openFor: 0 }))
+      assert.strictEqual(error.path, "CircuitBreaker.openFor")
+      yield* trip(breaker, 1)
+      assert.strictEqual(yield* breaker.state, "open")
+    })
+  )
+})
