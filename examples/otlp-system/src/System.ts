@@ -70,7 +70,7 @@ const pause = Duration.millis(200)
 
 /** Time spent in each state, from transitions and the monotonic clock. */
 class Stopwatch {
-  readonly millis: Record<BreakerState, number> = { closed: 0, open: 0, half_open: 0, isolated: 0 }
+  readonly millis: Partial<Record<BreakerState, number>> = {}
   #state: BreakerState = "closed"
   #since: number
 
@@ -79,12 +79,12 @@ class Stopwatch {
   }
 
   switch(state: BreakerState, now: number): void {
-    this.millis[this.#state] += now - this.#since
+    this.millis[this.#state] = (this.millis[this.#state] ?? 0) + now - this.#since
     this.#since = now
     this.#state = state
   }
 
-  read(now: number): Readonly<Record<BreakerState, number>> {
+  read(now: number): Summary["millisIn"] {
     this.switch(this.#state, now)
     return { ...this.millis }
   }

@@ -10,9 +10,9 @@ const paint = (style: Style, code: number, text: string): string =>
 
 const number = (n: number): string => n.toLocaleString("en-US")
 
-const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
+const seconds = (millis = 0): string => `${(millis / 1000).toFixed(1)} s`
 
-const stateColour: Readonly<Record<BreakerState, number>> = { closed: 32, open: 31, half_open: 33, isolated: 35 }
+const stateColour: Readonly<Partial<Record<BreakerState, number>>> = { closed: 32, open: 31, half_open: 33 }
 
 /** Who an event is about. */
 export type Who = "reading" | "receiver" | "breaker" | "spool"
@@ -24,7 +24,7 @@ export const event = (style: Style, millis: number, who: Who, text: string): str
   `${(millis / 1000).toFixed(1).padStart(6)} s  ${paint(style, whoColour[who], who.padEnd(8))}  ${text}`
 
 export const transition = (style: Style, from: BreakerState, to: BreakerState): string =>
-  `${from} -> ${paint(style, stateColour[to], to)}`
+  `${from} -> ${paint(style, stateColour[to] ?? 35, to)}`
 
 /** The live line of a terminal. */
 export const progress = (style: Style, summary: Summary, state: BreakerState): string =>
@@ -33,7 +33,7 @@ export const progress = (style: Style, summary: Summary, state: BreakerState): s
     `delivered ${number(summary.delivered)}`,
     `waiting ${number(summary.waiting)}`,
     `dead-lettered ${number(summary.deadLettered)}`,
-    `breaker ${paint(style, stateColour[state], state)}`
+    `breaker ${paint(style, stateColour[state] ?? 35, state)}`
   ].join("  ")
 
 const table = (rows: ReadonlyArray<readonly [string, string]>): string => {

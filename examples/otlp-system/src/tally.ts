@@ -1,6 +1,8 @@
 /** What became of every span. Pure: a record of counters and what they add up to. */
+import type { CircuitBreaker } from "@holdfast/resilience"
 
-export type BreakerState = "closed" | "open" | "half_open" | "isolated"
+/** The states that a breaker of this program can be in. */
+export type BreakerState = CircuitBreaker.State
 
 export interface Counters {
   /** Spans read from the input in this run, and accounted for. What was on its way when the run ended is not among them. */
@@ -47,7 +49,8 @@ export interface Summary extends Readonly<Counters> {
   readonly waiting: number
   /** What the books cannot explain. Zero, or there is a bug. */
   readonly lost: number
-  readonly millisIn: Readonly<Record<BreakerState, number>>
+  /** Time spent in each state that the breaker has been in. */
+  readonly millisIn: Readonly<Partial<Record<BreakerState, number>>>
   readonly receiver?: { readonly distinct: number; readonly duplicates: number; readonly requests: number } | undefined
 }
 
@@ -55,7 +58,7 @@ export interface Summary extends Readonly<Counters> {
 export const summarize = (
   counters: Readonly<Counters>,
   waiting: number,
-  millisIn: Readonly<Record<BreakerState, number>>,
+  millisIn: Summary["millisIn"],
   receiver?: Summary["receiver"]
 ): Summary => {
   const arrived = counters.deliveredFirst + counters.deliveredAfterRetry + counters.drained

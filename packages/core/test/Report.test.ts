@@ -249,3 +249,52 @@ describe("Redaction", () => {
     )
   })
 })
+
+describe("Report of hostile values", () => {
+  const revoked = <A extends object>(target: A): A => {
+    const { proxy, revoke } = Proxy.revocable(target, {})
+    revoke()
+    return proxy
+  }
+
+  const table: ReadonlyArray<readonly [string, () => unknown]> = [
+    ["a revoked list of errors", () => Object.assign(new Error("x"), { errors: revoked([]) })],
+    ["a revoked cause", () => new Error("x", { cause: revoked({}) })],
+    [
+      "a list that claims five million members",
+      () => {
+        const errors = new Proxy([], { get: (_, key) => (key === "length" ? 5_000_000 : undefined) })
+        return Object.assign(new Error("x"), { errors })
+      }
+    ],
+    [
+      "a list of itself",
+      () => {
+        const errors: Array<unknown> = []
+        errors.push(errors)
+        return new Error("x", { cause: errors })
+      }
+    ]
+  ]
+  it.each(table)("ends, and says what there is: %s", (_name, make) => {
+    assert.match(Report.chain(Report.of(make())), /^Error: unclassified error: x/)
+  })
+
+  it("finds the end of a text without spaces as fast as of any other", () => {
+    const report = Report.of(new Reasons.DataError({ detail: "x".repeat(10_000_000) }))
+    assert.isBelow(report.identity.detail!.length, 10_000)
+  })
+
+  it("hides a secret that is longer than what is looked at, and one that is a name", () => {
+    const long = "k".repeat(100_000)
+    const failure = new LoginRefused({ user: "ada", password: long, detail: `tried ${long}` })
+    assert.strictEqual(Report.of(failure).identity.detail, "tried <redacted>")
+    const named = new LoginRefused({ user: "ada", password: secret })
+    const report = Report.fromCause(
+      causeOf(
+        Effect.fail(named).pipe(Operation.doing("log in", { fields: { [secret]: 1 }, metadata: { [secret]: true } }))
+      )
+    )
+    assert.notInclude(Report.verbose(report) + JSON.stringify(report), secret)
+  })
+})

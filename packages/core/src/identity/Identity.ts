@@ -8,6 +8,8 @@ import * as Reasons from "../reasons/Reasons.ts"
 import { type Classification, classify, type Classify } from "./Classifier.ts"
 import { isCause, messageOf } from "./reading.ts"
 
+export { messageOf, typeOf } from "./reading.ts"
+
 /** The six fields. */
 export const Identity = Schema.Struct({
   /** Stable machine key, such as `biz.stock.unavailable`. */

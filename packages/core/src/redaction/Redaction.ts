@@ -4,7 +4,7 @@
  */
 import { Context, Redacted } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
-import { type Scanner, scanners } from "./scanners.ts"
+import { type Scanner, scanners, suspicious } from "./scanners.ts"
 
 /** How values are kept inside. Build one with {@link make}. */
 export interface Policy {
@@ -44,7 +44,12 @@ const normalize = (key: string): string =>
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "")
 
-const cut = (text: string, secret: string, mask: string): string => text.split(secret).join(mask)
+/** A text with the mask in the place of each of these secrets. */
+export const without = (text: string, secrets: Iterable<string>, mask: string): string => {
+  let clean = text
+  for (const secret of secrets) clean = clean.split(secret).join(mask)
+  return clean
+}
 
 /**
  * A redaction policy.
@@ -60,7 +65,8 @@ export const make = (options?: {
 }): Policy => {
   const mask = options?.mask ?? defaultMask
   const names = [...defaultKeys, ...(options?.keys ?? [])].map(normalize).filter((name) => name !== "")
-  const shapes = [...scanners, ...(options?.scanners ?? [])]
+  const own = options?.scanners ?? []
+  const shapes = [...scanners, ...own]
   return {
     mask,
     isSecretKey: (key) => {
@@ -68,9 +74,8 @@ export const make = (options?: {
       return names.some((secret) => name.endsWith(secret))
     },
     text: (text, known) => {
-      let clean = text
-      for (const secret of known ?? []) clean = cut(clean, secret, mask)
-      for (const { pattern, replace } of shapes) {
+      let clean = without(text, known ?? [], mask)
+      for (const { pattern, replace } of suspicious.test(clean) ? shapes : own) {
         clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) =>
           replace(mask, match, ...groups)
         )

@@ -17,7 +17,7 @@ import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub 
 
 export { html } from "./html.ts"
 export { pretty, type PrettyOptions } from "./pretty.ts"
-export { chain, compact, verbose, type ChainOptions } from "./render.ts"
+export { chain, compact, indented, oneLine, verbose, type ChainOptions } from "./render.ts"
 export type { Frame } from "./frames.ts"
 
 /** The model that every renderer and projection reads. */
@@ -74,15 +74,23 @@ const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, option
   const errors = errorsUnder(error, others)
   const known = secrets([error, ...errors], contexts, policy)
   const clean = (text: string): string => policy.text(text, known)
-  const scrub: Scrub = { policy, text: (text) => capped(text, clean) }
+  // A known secret may be longer than what is looked at, so it goes before anything is cut.
+  const scrub: Scrub = { policy, text: (text) => capped(Redaction.without(text, known, policy.mask), clean) }
   const shown = cappedContexts(contexts)
-  const stack = stackOf(error)
+  let stack: string | null | undefined
   return {
     identity: redactIdentity(Identity.ofSubject({ ...subject, contexts: shown }), scrub),
     contexts: shown.map((context) => redactContext(context, scrub)),
     metadata: redactMetadata(metadataOf(contexts), scrub),
     frames: framesOf(errors).map((frame) => redactFrame(frame, scrub)),
-    stack: stack === null ? null : scrub.text(stack)
+    // Few readers want it, and it is by far the longest text to search for secrets.
+    get stack() {
+      if (stack === undefined) {
+        const raw = stackOf(error)
+        stack = raw === null ? null : scrub.text(raw)
+      }
+      return stack
+    }
   }
 }
 

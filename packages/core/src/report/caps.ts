@@ -14,15 +14,23 @@ export const caps = {
 
 const count = (n: number): string => n.toLocaleString("en-US")
 
+/** A text without its last word, or as much of it as is ever shown: it may be one half of a secret. */
+const withoutLastWord = (text: string): string => {
+  let end = text.length
+  const least = end - caps.text
+  while (end > least && text.charCodeAt(end - 1) > 32) end--
+  return text.slice(0, end)
+}
+
 /**
- * A text cleaned by `clean` and cut to its cap. What lies far beyond the cap is not even looked at; the last word of what
- * was looked at is dropped then, because it may be one half of a secret.
+ * A text cleaned by `clean` and cut to its cap. What lies far beyond the cap is not even looked at; a text that goes on
+ * there loses its last word before.
  */
 export const capped = (text: string, clean: (text: string) => string): string => {
   if (text.length <= caps.text) return clean(text)
-  const looked = text.length <= caps.scanned ? text : text.slice(0, caps.scanned).replace(/\S{1,8192}$/, "")
-  const cleaned = clean(looked)
-  if (cleaned.length <= caps.text && looked === text) return cleaned
+  const whole = text.length <= caps.scanned
+  const cleaned = clean(whole ? text : withoutLastWord(text.slice(0, caps.scanned)))
+  if (whole && cleaned.length <= caps.text) return cleaned
   // A cut must not leave one half of a surrogate pair.
   const kept = cleaned.slice(0, caps.text).replace(/[\ud800-\udbff]$/, "")
   return `${kept}… ${count(text.length - kept.length)} more characters`

@@ -1,31 +1,44 @@
 import { read } from "../identity/reading.ts"
 
+/** More errors than this hang together by accident or by malice; the rest is left out. */
+const mostErrors = 1_000_000
+
+/** More members than this of one list of causes are not looked at. */
+const mostMembers = 100_000
+
+/** The members of a list of errors that may be hostile: a revoked proxy, a length made up. */
+const members = (list: unknown): ReadonlyArray<unknown> | undefined => {
+  try {
+    if (!Array.isArray(list)) return undefined
+    return Array.from({ length: Math.min(list.length, mostMembers) }, (_, index) => read(list, index))
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * The errors underneath `error`, and then `others` (parallel failures) with theirs: nearest first, each once, however
- * they are linked. Linear in their number, and cyclic chains end where they close.
+ * they are linked. A `cause` may be an array of several. Linear in their number, and cyclic chains end where they close.
  */
 export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   const seen = new Set<unknown>([error])
   const found: Array<unknown> = []
-  const pending: Array<unknown> = []
-  const children = (parent: unknown): void => {
-    const errors = read(parent, "errors")
-    if (Array.isArray(errors)) {
-      for (let i = errors.length - 1; i >= 0; i--) pending.push(read(errors, i))
-    }
-    const cause = read(parent, "cause")
-    // A failure may have several causes: an array of them, nearest first.
-    if (Array.isArray(cause)) for (let i = cause.length - 1; i >= 0; i--) pending.push(read(cause, i))
-    else if (cause !== undefined && cause !== null) pending.push(cause)
+  const pending: Array<unknown> = others.toReversed()
+  const push = (causes: ReadonlyArray<unknown>): void => {
+    for (let i = causes.length - 1; i >= 0; i--) pending.push(causes[i])
   }
-  for (let i = others.length - 1; i >= 0; i--) pending.push(others[i])
-  children(error)
-  while (pending.length > 0) {
+  const visit = (parent: unknown): void => {
+    push(members(read(parent, "errors")) ?? [])
+    const cause = read(parent, "cause")
+    if (cause !== undefined && cause !== null) push(members(cause) ?? [cause])
+  }
+  visit(error)
+  while (pending.length > 0 && found.length < mostErrors) {
     const next = pending.pop()
     if (seen.has(next)) continue
     seen.add(next)
     found.push(next)
-    children(next)
+    visit(next)
   }
   return found
 }

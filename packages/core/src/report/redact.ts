@@ -26,7 +26,7 @@ export const redactMetadata = (
 ): Readonly<Record<string, MetadataValue>> => {
   const clean = Object.create(null) as Record<string, MetadataValue>
   for (const [key, value] of Object.entries(cappedMetadata(metadata))) {
-    clean[key] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
+    clean[text(key)] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
   }
   return clean
 }
@@ -36,7 +36,8 @@ export const redactContext = (context: OperationContext, scrub: Scrub): Operatio
   locator: optional(context.locator, scrub),
   path: context.path.map(scrub.text),
   fields: cappedFields(context.fields).map(
-    ([name, value]) => [name, scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
+    ([name, value]) =>
+      [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
   ),
   metadata: redactMetadata(context.metadata, scrub),
   sentence: context.sentence
@@ -45,6 +46,7 @@ export const redactContext = (context: OperationContext, scrub: Scrub): Operatio
 export const redactFrame = (frame: Frame, scrub: Scrub): Frame => ({
   ...frame,
   message: scrub.text(frame.message),
+  ...(frame.type === undefined ? {} : { type: scrub.text(frame.type) }),
   ...(frame.reason === undefined ? {} : { reason: scrub.text(frame.reason) }),
   ...(frame.path === undefined ? {} : { path: scrub.text(frame.path) }),
   ...(frame.detail === undefined ? {} : { detail: scrub.text(frame.detail) }),

@@ -14,7 +14,7 @@ const escape = (char: string): string =>
 export const oneLine = (text: string): string => text.replace(unsafe, escape)
 
 /** A text that may have several lines, the later ones indented so that none of them looks like one of ours. */
-const indented = (text: string, by: string): string =>
+export const indented = (text: string, by: string): string =>
   text
     .split(/\r\n|\r|\n/)
     .map(oneLine)
