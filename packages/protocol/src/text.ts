@@ -14,23 +14,6 @@ const wellFormed = (text: string, wasCut: boolean): string => {
   return (half ? text.slice(0, last) + truncated : text).toWellFormed()
 }
 
-// Control characters would let a text forge a line or colour it; some viewers take the separators for line ends.
-// oxlint-disable-next-line no-control-regex
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
-
-const escape = (char: string): string =>
-  char === "\n" ? "\\n" : char === "\r" ? "\\r" : char === "\t" ? "\\t" : `\\u{${char.charCodeAt(0).toString(16)}}`
-
-/** A text that stays on its line. */
-export const oneLine = (text: string): string => text.replace(unsafe, escape)
-
-/** A text that may have several lines, the later ones indented so that none of them looks like one of ours. */
-export const indented = (text: string, by: string): string =>
-  text
-    .split(/\r\n|\r|\n/)
-    .map(oneLine)
-    .join(`\n${by}`)
-
 const quotable = /["\\]|(?! )[\p{C}\p{Z}\p{Grapheme_Extend}]/gu
 
 const quotedChar = (char: string): string => {

@@ -230,6 +230,25 @@ describe("ExposurePolicy.standard", () => {
     assert.deepStrictEqual(Projection.toCli(snapshot).hints, ["reduce the quantity", "check the warehouse feed"])
   })
 
+  it("shows what was declared public and hides what was declared internal, whatever the category", () => {
+    class Sealed extends Failure.Tagged<Sealed>()(
+      "ExposureSealed",
+      {},
+      { code: "biz.exposure.sealed", visibility: "internal" }
+    ) {}
+    class Maintenance extends Failure.Tagged<Maintenance>()(
+      "ExposureMaintenance",
+      {},
+      { code: "sys.exposure.maintenance", visibility: "public" }
+    ) {}
+    const options = { policy: ExposurePolicy.standard }
+    assert.notInclude(JSON.stringify(Projection.toHttp(new Sealed({ detail: "fraud score 9" }), options)), "fraud")
+    assert.strictEqual(Projection.toHttp(new Maintenance({ detail: "until 8 pm" }), options).message, "until 8 pm")
+    const died = Cause.die(new Maintenance({ detail: "until 8 pm" }))
+    assert.notInclude(JSON.stringify(Projection.toHttp(died, options)), "until")
+    assert.strictEqual(Projection.toHttp(new Sealed({ detail: "seen by the contract" })).visibility, "public")
+  })
+
   it("derives what is not declared from category and retryability", () => {
     class Flaky extends Failure.Tagged<Flaky>()(
       "ExposureFlaky",

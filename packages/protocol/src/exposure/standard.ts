@@ -59,7 +59,7 @@ const titles: ReadonlyMap<number, string> = new Map([
 ])
 
 /**
- * The rich policy. Status, gRPC code, retries and hints come from the declaration; what it leaves open comes from the
+ * The rich policy. Status, gRPC code, visibility, retries and hints come from the declaration; what it leaves open comes from the
  * code, then from category and retryability. Hints for operators stay with operators, and a caller reads a generic title
  * where the contract would show the internal reason. Configuration is nobody's business outside: it leaves as `INTERNAL`.
  */
@@ -68,7 +68,8 @@ export const standard: Policy = ({ classification, identity, origin }): Exposure
   const known = table.get(identity.code)
   const repeatable = classification.retry !== "never"
   const http_status = classification.http ?? known?.http ?? (category === "biz" ? 400 : repeatable ? 503 : 500)
-  const isPublic = category === "biz" && origin === "failure"
+  // What nobody declared was written for nobody in particular.
+  const isPublic = origin === "failure" && classification.visibility === "public"
   const grpc_code =
     category === "conf"
       ? "INTERNAL"

@@ -1,7 +1,9 @@
-import { Redaction } from "@holdfast/core"
+import { Redaction, Report } from "@holdfast/core"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { indented, oneLine, quote } from "../text.ts"
+import { quote } from "../text.ts"
 import { snapshotOf } from "./input.ts"
+
+const { indented, oneLine } = Report
 
 const width = 14
 const gap = " ".repeat(width + 2)

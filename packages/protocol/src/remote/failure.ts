@@ -46,7 +46,7 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
 ) {
   constructor(props: Props, options?: Schema.MakeOptions) {
     super(props, options)
-    const { category, code, detail, hints, reason, retryable, status } = this
+    const { category, code, detail, hints, reason, retryable, status, visibility } = this
     const retry = retryable ? "transient" : "never"
     const severity = category === "biz" ? "Info" : retryable ? "Warn" : "Error"
     const http = status !== null && status >= 400 && status <= 599 ? status : undefined
@@ -60,6 +60,8 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
           reason,
           retry,
           severity,
+          visibility,
+          health: category === "biz" ? "success" : category === "conf" ? "ignored" : "failure",
           http,
           hints: { client: hints, operator: [] }
         }

@@ -79,15 +79,14 @@ interface Made {
 const build = (error: unknown, options: Options | undefined): Made => {
   const { classify, policy = ExposurePolicy.contract, redaction = Redaction.standard } = options ?? {}
   const subject = Identity.subject(error, classify)
-  const guarding = guard(redaction)
   const report = Report.of(error, {
-    redaction: guarding.policy,
+    redaction: guard(redaction),
     ...(classify === undefined ? {} : { classify })
   })
   const identity = limitIdentity(report.identity)
-  const context = limitContexts(report.contexts, guarding.name)
-  const root_metadata = limitMetadata(report.metadata, guarding.name)
-  const source_frames = limitFrames(report.frames, guarding.name)
+  const context = limitContexts(report.contexts)
+  const root_metadata = limitMetadata(report.metadata)
+  const source_frames = limitFrames(report.frames)
   const { decision, defects } = ExposurePolicy.attempt(policy, {
     identity,
     classification: subject.classification,

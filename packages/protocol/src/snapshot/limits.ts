@@ -16,13 +16,7 @@ const short = 32
 
 /** Hands out the characters of one section. */
 class Budget {
-  left: number
-  readonly name: (name: string) => string
-
-  constructor(characters: number, name: (name: string) => string) {
-    this.left = characters
-    this.name = name
-  }
+  left: number = limits.section
 
   readonly take = (text: string, limit: number): string => {
     // What is no longer than a mark would be is not worth one.
@@ -50,7 +44,7 @@ const pairs = <A>(
   const kept: Array<readonly [string, A]> = []
   for (const [key, of] of given) {
     if (budget.left === 0) break
-    kept.push([budget.take(budget.name(key), limits.key), take(of)])
+    kept.push([budget.take(key, limits.key), take(of)])
   }
   if (kept.length < given.length) kept.push(["…", mark(given.length - kept.length)])
   return kept
@@ -75,11 +69,8 @@ export const limitIdentity = (identity: Identity.Identity): Identity.Identity =>
   path: optional(identity.path, maxText)
 })
 
-/** Takes secrets out of names. */
-type Clean = (name: string) => string
-
-export const limitMetadata = (given: Readonly<Record<string, Operation.MetadataValue>>, name: Clean): Metadata =>
-  metadata(given, new Budget(limits.section, name))
+export const limitMetadata = (given: Readonly<Record<string, Operation.MetadataValue>>): Metadata =>
+  metadata(given, new Budget())
 
 const limitContext = (context: Operation.OperationContext, budget: Budget): Context => {
   const text = (of: string | null) => (of === null ? null : budget.take(of, limits.value))
@@ -93,22 +84,16 @@ const limitContext = (context: Operation.OperationContext, budget: Budget): Cont
 }
 
 /** Limits every item of a list, the last one first: the outermost context and the root cause are worth the most. */
-const lastFirst = <A, B>(
-  items: ReadonlyArray<A>,
-  name: Clean,
-  limit: (item: A, budget: Budget) => B
-): ReadonlyArray<B> => {
+const lastFirst = <A, B>(items: ReadonlyArray<A>, limit: (item: A, budget: Budget) => B): ReadonlyArray<B> => {
   if (items.length === 0) return []
-  const budget = new Budget(limits.section, name)
+  const budget = new Budget()
   const last = limit(items.at(-1)!, budget)
   return [...items.slice(0, -1).map((item) => limit(item, budget)), last]
 }
 
 /** The contexts in order. Their number is limited where they are made, as is that of their fields. */
-export const limitContexts = (
-  contexts: ReadonlyArray<Operation.OperationContext>,
-  name: Clean
-): ReadonlyArray<Context> => lastFirst(contexts, name, limitContext)
+export const limitContexts = (contexts: ReadonlyArray<Operation.OperationContext>): ReadonlyArray<Context> =>
+  lastFirst(contexts, limitContext)
 
 const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
   const { category, code, detail, metadata: given, path, reason, type } = frame
@@ -117,7 +102,7 @@ const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
     message: budget.take(frame.message, limits.value),
     ...(code === undefined ? {} : { code: budget.take(code, limits.code) }),
     ...(category === undefined || !categories.has(category) ? {} : { category }),
-    ...(type === undefined ? {} : { type: budget.take(budget.name(type), limits.key) }),
+    ...(type === undefined ? {} : { type: budget.take(type, limits.key) }),
     ...(reason === undefined ? {} : { reason: budget.take(reason, limits.reason) }),
     ...(path === undefined ? {} : { path: budget.take(path, limits.value) }),
     ...(detail === undefined ? {} : { detail: budget.take(detail, limits.value) }),
@@ -127,5 +112,5 @@ const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
 }
 
 /** The frames in order. Their number is limited where they are made. */
-export const limitFrames = (frames: ReadonlyArray<Report.Frame>, name: Clean): ReadonlyArray<SourceFrame> =>
-  lastFirst(frames, name, limitFrame)
+export const limitFrames = (frames: ReadonlyArray<Report.Frame>): ReadonlyArray<SourceFrame> =>
+  lastFirst(frames, limitFrame)

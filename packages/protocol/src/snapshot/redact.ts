@@ -39,7 +39,7 @@ const frame = (given: SourceFrame, scrub: Scrub): SourceFrame => ({
 
 /** Applies a policy to a snapshot: again if it came from here, for the first time if it came from elsewhere. */
 export const redactWith = (snapshot: ErrorSnapshot, given: Redaction.Policy): ErrorSnapshot => {
-  const { policy } = guard(given)
+  const policy = guard(given)
   const known = new Set<string>()
   for (const { fields, metadata } of snapshot.report.context) {
     Redaction.secretsOfPairs(policy, fields, known)
