@@ -1,5 +1,7 @@
 export * as Backoff from "./backoff/Backoff.ts"
 export * as CircuitBreaker from "./circuit-breaker/CircuitBreaker.ts"
+export * as Deadline from "./deadline/Deadline.ts"
 export * as Fallback from "./fallback/Fallback.ts"
 export * as Retry from "./retry/Retry.ts"
+export * as RetryBudget from "./budget/RetryBudget.ts"
 export * as Timeout from "./timeout/Timeout.ts"

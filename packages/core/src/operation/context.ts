@@ -59,6 +59,10 @@ const pairs = (fields: Details["fields"]): ReadonlyArray<readonly [string, strin
   return entries.map(([name, value]) => [name, show(value)] as const)
 }
 
+/** Action and locator as path segments, in order. */
+export const pathSegments = (action: string | null, locator: string | null): ReadonlyArray<string> =>
+  action === null ? (locator === null ? [] : [locator]) : locator === null ? [action] : [action, locator]
+
 /** Builds a context. An empty action or locator counts as none. */
 export const make = (action: string | null, details: Details | undefined, sentence: boolean): OperationContext => {
   const locator = details?.at === undefined || details.at === "" ? null : details.at
@@ -70,7 +74,7 @@ export const make = (action: string | null, details: Details | undefined, senten
   return {
     action: doing,
     locator,
-    path: [doing, locator].filter((segment) => segment !== null),
+    path: pathSegments(doing, locator),
     fields: pairs(details?.fields),
     metadata,
     sentence

@@ -74,7 +74,7 @@ export const make = (options?: {
       return names.some((secret) => name.endsWith(secret))
     },
     text: (text, known) => {
-      let clean = without(text, known ?? [], mask)
+      let clean = known === undefined ? text : without(text, known, mask)
       for (const { pattern, replace } of suspicious.test(clean) ? shapes : own) {
         clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) =>
           replace(mask, match, ...groups)

@@ -73,14 +73,16 @@ const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, option
   const { contexts, error } = subject
   const errors = errorsUnder(error, others)
   const known = secrets([error, ...errors], contexts, policy)
-  const clean = (text: string): string => policy.text(text, known)
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
-  const scrub: Scrub = { policy, text: (text) => capped(Redaction.without(text, known, policy.mask), clean) }
-  const shown = cappedContexts(contexts)
+  const scrub: Scrub =
+    known.size === 0
+      ? { policy, text: (text) => capped(text, policy.text) }
+      : { policy, text: (text) => capped(Redaction.without(text, known, policy.mask), policy.text) }
+  const shown = cappedContexts(contexts).map((context) => redactContext(context, scrub))
   let stack: string | null | undefined
   return {
     identity: redactIdentity(Identity.ofSubject({ ...subject, contexts: shown }), scrub),
-    contexts: shown.map((context) => redactContext(context, scrub)),
+    contexts: shown,
     metadata: redactMetadata(metadataOf(contexts), scrub),
     frames: framesOf(errors).map((frame) => redactFrame(frame, scrub)),
     // Few readers want it, and it is by far the longest text to search for secrets.

@@ -1,5 +1,5 @@
 import type { Identity } from "../identity/Identity.ts"
-import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
+import { type MetadataValue, type OperationContext, pathSegments } from "../operation/context.ts"
 import type { Policy } from "../redaction/Redaction.ts"
 import { cappedFields, cappedMetadata } from "./caps.ts"
 import type { Frame } from "./frames.ts"
@@ -11,13 +11,14 @@ export interface Scrub {
 
 const optional = (text: string | null, scrub: Scrub): string | null => (text === null ? null : scrub.text(text))
 
-/** Code and category stay as they are: they are keys, and no value ever gets into them. */
+/**
+ * Code, category and reason stay as they are: they are declared, and no value ever gets into them. The path is made of
+ * contexts that are clean already.
+ */
 export const redactIdentity = (identity: Identity, scrub: Scrub): Identity => ({
   ...identity,
-  reason: scrub.text(identity.reason),
   detail: optional(identity.detail, scrub),
-  position: optional(identity.position, scrub),
-  path: optional(identity.path, scrub)
+  position: optional(identity.position, scrub)
 })
 
 export const redactMetadata = (
@@ -31,23 +32,26 @@ export const redactMetadata = (
   return clean
 }
 
-export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => ({
-  action: optional(context.action, scrub),
-  locator: optional(context.locator, scrub),
-  path: context.path.map(scrub.text),
-  fields: cappedFields(context.fields).map(
-    ([name, value]) =>
-      [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
-  ),
-  metadata: redactMetadata(context.metadata, scrub),
-  sentence: context.sentence
-})
+export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => {
+  const action = optional(context.action, scrub)
+  const locator = optional(context.locator, scrub)
+  return {
+    action,
+    locator,
+    path: pathSegments(action, locator),
+    fields: cappedFields(context.fields).map(
+      ([name, value]) =>
+        [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
+    ),
+    metadata: redactMetadata(context.metadata, scrub),
+    sentence: context.sentence
+  }
+}
 
 export const redactFrame = (frame: Frame, scrub: Scrub): Frame => ({
   ...frame,
   message: scrub.text(frame.message),
   ...(frame.type === undefined ? {} : { type: scrub.text(frame.type) }),
-  ...(frame.reason === undefined ? {} : { reason: scrub.text(frame.reason) }),
   ...(frame.path === undefined ? {} : { path: scrub.text(frame.path) }),
   ...(frame.detail === undefined ? {} : { detail: scrub.text(frame.detail) }),
   ...(frame.metadata === undefined ? {} : { metadata: redactMetadata(frame.metadata, scrub) })

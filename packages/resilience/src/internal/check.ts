@@ -1,5 +1,5 @@
 import { ConfigError } from "@holdfast/core"
-import { Duration, Option } from "effect"
+import { Duration, Effect, Option } from "effect"
 
 /**
  * A policy value is built where the program is built, so a wrong option is thrown there, as the failure that a wrong
@@ -32,3 +32,17 @@ export const isCount = (value: unknown, minimum: number): value is number =>
 /** A whole number of at least `minimum`. */
 export const count = (path: string, value: number, minimum: number): number =>
   isCount(value, minimum) ? value : refuse(path, `a whole number, ${minimum} or more`)
+
+/** A number above `above` and not above `most`. */
+export const within = (path: string, value: number, expected: string, above: number, most: number): number =>
+  value > above && value <= most ? value : refuse(path, expected)
+
+/** Makes something of options; a refusal is a failure of the effect. Whatever else is thrown is a defect. */
+export const refusing = <A>(make: () => A): Effect.Effect<A, ConfigError.InvalidValue> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(make())
+    } catch (error) {
+      return error instanceof ConfigError.InvalidValue ? Effect.fail(error) : Effect.die(error)
+    }
+  })

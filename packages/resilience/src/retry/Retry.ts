@@ -2,22 +2,28 @@
 import type { Reasons } from "@holdfast/core"
 import { type Duration, Effect, Function, Predicate, type Schedule, type Types } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
+import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
 import { count, millis } from "../internal/check.ts"
 import { nowOf } from "../internal/fiber.ts"
+import { Idempotent } from "./idempotent.ts"
 import { type Plan, Run } from "./run.ts"
+
+export { Idempotent } from "./idempotent.ts"
 
 const TypeId = "~@holdfast/resilience/Retry"
 
 /**
  * A retry policy: an immutable value without counters, so one value serves any number of calls at once.
  *
- * `E` are the failures it can judge, `X` what it adds to them, `R` what its hook and schedule need.
+ * `E` are the failures it can judge, `X` what it adds to them, `R` what its hook and schedule need, `A` the results it can
+ * judge.
  */
-export interface Retry<in E = unknown, out X = never, out R = never> {
+export interface Retry<in E = unknown, out X = never, out R = never, in A = unknown> {
   readonly [TypeId]: {
     readonly _E: Types.Contravariant<E>
     readonly _X: Types.Covariant<X>
     readonly _R: Types.Covariant<R>
+    readonly _A: Types.Contravariant<A>
   }
 }
 
@@ -30,7 +36,7 @@ export interface Attempt<out E> {
   readonly failure: E
 }
 
-export interface Options<E, R, Exhausted extends "original" | "wrap"> {
+export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknown> {
   /** Calls in all, the first included. A whole number of at least 1, or `Infinity`. Default: 3. */
   readonly attempts?: number | undefined
   /**
@@ -45,9 +51,22 @@ export interface Options<E, R, Exhausted extends "original" | "wrap"> {
   readonly maxElapsed?: Duration.Input | undefined
   /**
    * Which failures are retried. Default: those whose declaration says `transient` or `throttled`. A rejection by an open
-   * circuit is retried only when `maxElapsed` is set, because only then is there an end that its wait can fit into.
+   * circuit is retried only when `maxElapsed` or a `Deadline` sets an end that its wait can fit into.
    */
   readonly when?: ((failure: E) => boolean) | undefined
+  /**
+   * Which results are retried, too. When nothing allows another attempt, the caller gets the last one. Default: none.
+   */
+  readonly unwanted?: ((value: A) => boolean) | undefined
+  /** Gives back what an unwanted result holds, before the wait. Default: nothing. */
+  readonly discard?: ((value: A) => Effect.Effect<unknown, never, R>) | undefined
+  /** The budget that retries are drawn from. Default: the one of `RetryBudget.layer`, if there is one. */
+  readonly budget?: RetryBudget | undefined
+  /**
+   * What to do when another retry inside has given up already: `"retry"` multiplies the attempts, `"give_up"` does not.
+   * Default: `"retry"`.
+   */
+  readonly nested?: "retry" | "give_up" | undefined
   /**
    * How much of a callee's `retryAfter` is honoured. The wait is never shorter than the hint up to this; a longer hint
    * counts as this much. Hints of an open circuit are always honoured in full. Zero or more. Default: 30 s.
@@ -66,7 +85,7 @@ export interface Options<E, R, Exhausted extends "original" | "wrap"> {
 const defaultBackoff = Backoff.exponential("100 millis", { jitter: "full", cap: "20 seconds" })
 
 /** Whether a value is a {@link Retry}. */
-export const isRetry = (u: unknown): u is Retry<never, unknown, unknown> => Predicate.hasProperty(u, TypeId)
+export const isRetry = (u: unknown): u is Retry<never, unknown, unknown, never> => Predicate.hasProperty(u, TypeId)
 
 /**
  * Makes a retry policy. An option out of range throws `ConfigError.InvalidValue`, which names the option, where the
@@ -90,9 +109,14 @@ export const isRetry = (u: unknown): u is Retry<never, unknown, unknown> => Pred
  * calls // => 3
  * ```
  */
-export const make = <E = unknown, R = never, const Exhausted extends "original" | "wrap" = "original">(
-  options: Options<E, R, Exhausted> = {}
-): Retry<E, Exhausted extends "wrap" ? Reasons.RetriesExhausted : never, R> => {
+export const make = <
+  E = unknown,
+  R = never,
+  const Exhausted extends "original" | "wrap" = "original",
+  A = unknown
+>(
+  options: Options<E, R, Exhausted, A> = {}
+): Retry<E, Exhausted extends "wrap" ? Reasons.RetriesExhausted : never, R, A> => {
   const attempts = options.attempts ?? 3
   const plan: Plan = {
     attempts: attempts === Infinity ? Infinity : count("Retry.attempts", attempts, 1),
@@ -100,6 +124,10 @@ export const make = <E = unknown, R = never, const Exhausted extends "original" 
     maxElapsed:
       options.maxElapsed === undefined ? Infinity : millis("Retry.maxElapsed", options.maxElapsed, { above: 0 }),
     when: options.when as Plan["when"],
+    unwanted: options.unwanted as Plan["unwanted"],
+    discard: options.discard as Plan["discard"],
+    guardNested: options.nested === "give_up",
+    ledger: options.budget && ledgerOf(options.budget),
     maxHint: millis("Retry.maxHint", options.maxHint ?? "30 seconds", { infinite: true }),
     wrap: options.exhausted === "wrap",
     onRetry: options.onRetry as Plan["onRetry"]
@@ -107,7 +135,8 @@ export const make = <E = unknown, R = never, const Exhausted extends "original" 
   return { [TypeId]: plan } as never
 }
 
-const planOf = (policy: Retry<never, unknown, unknown>): Plan => policy[TypeId] as unknown as Plan
+/** The options of a policy, decoded. */
+export const planOf = (policy: Retry<never, unknown, unknown, never>): Plan => policy[TypeId] as unknown as Plan
 
 /**
  * Runs the effect, and runs it again while the policy allows. The first attempt costs what the bare effect costs.
@@ -130,25 +159,56 @@ const planOf = (policy: Retry<never, unknown, unknown>): Plan => policy[TypeId] 
  * ```
  */
 export const retry: {
-  <E0, X, R2>(
-    policy: Retry<E0, X, R2>
-  ): <A, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R | R2>
-  <A, E extends E0, R, E0, X, R2>(
+  <E0, X, R2, A0>(
+    policy: Retry<E0, X, R2, A0>
+  ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R | R2>
+  <A extends A0, E extends E0, R, E0, X, R2, A0>(
     self: Effect.Effect<A, E, R>,
-    policy: Retry<E0, X, R2>
+    policy: Retry<E0, X, R2, A0>
   ): Effect.Effect<A, E | X, R | R2>
 } = Function.dual(
   2,
-  <A, E extends E0, R, E0, X, R2>(
+  <A extends A0, E extends E0, R, E0, X, R2, A0>(
     self: Effect.Effect<A, E, R>,
-    policy: Retry<E0, X, R2>
+    policy: Retry<E0, X, R2, A0>
   ): Effect.Effect<A, E | X, R | R2> => {
-    const plan = planOf(policy as Retry<never, unknown, unknown>)
+    const plan = planOf(policy as Retry<never, unknown, unknown, never>)
     // The clock is read up front only by a policy that will need to know when it started.
-    const retried =
-      plan.wrap || plan.maxElapsed !== Infinity
-        ? Effect.withFiber((fiber) => new Run(self, plan, nowOf(fiber)).attemptNext)
-        : Effect.catchCause(self, (cause) => Effect.withFiber((fiber) => new Run(self, plan, 0).failed(cause, fiber)))
+    const isTimed = plan.wrap || plan.maxElapsed !== Infinity
+    const retried = Effect.withFiber<unknown, unknown, unknown>((fiber) => {
+      const budget = plan.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
+      const ledger = budget === undefined ? plan.ledger : ledgerOf(budget)
+      if (ledger === undefined && !isTimed && plan.unwanted === undefined) {
+        return Effect.catchCause(self, (cause) => new Run(self, plan, undefined, 0).failed(cause, fiber))
+      }
+      const run = new Run(self, plan, ledger, isTimed ? nowOf(fiber) : 0)
+      return ledger === undefined ? run.attemptNext : run.counted(ledger)
+    })
     return retried as Effect.Effect<A, E | X, R | R2>
   }
+)
+
+/**
+ * Says whether doing the work twice is as good as once. Belongs around the retry: what is not idempotent is repeated only
+ * if the callee was never asked.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Retry } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * let calls = 0
+ * const charge = Effect.suspend(() => (calls++, Effect.fail(new Reasons.NetworkError({}))))
+ * Effect.runSyncExit(charge.pipe(Retry.retry(Retry.make()), Retry.idempotent(false)))
+ * calls // => 1
+ * ```
+ */
+export const idempotent: {
+  (isIdempotent: boolean): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R>
+} = Function.dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R> =>
+    Effect.provideService(self, Idempotent, isIdempotent)
 )

@@ -1,8 +1,11 @@
 import { Classifier, Reasons } from "@holdfast/core"
-import { Cause, Clock, Duration, Effect, Option, Pull, Random, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
 import { type Backoff, isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
+import type { Ledger } from "../budget/rules.ts"
+import { leftOf } from "../deadline/reference.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
+import { Idempotent } from "./idempotent.ts"
 import type { Attempt } from "./Retry.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
@@ -15,58 +18,149 @@ export interface Plan {
   readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>
   readonly maxElapsed: number
   readonly when: ((failure: unknown) => boolean) | undefined
+  readonly unwanted: ((value: unknown) => boolean) | undefined
+  readonly discard: ((value: unknown) => Any) | undefined
   readonly maxHint: number
   readonly wrap: boolean
+  readonly guardNested: boolean
+  readonly ledger: Ledger | undefined
   readonly onRetry: ((attempt: Attempt<unknown>) => Any) | undefined
+}
+
+/** One attempt that did not give what it should. */
+interface Spent {
+  readonly code: string
+  /** What the schedule and the hook are told. */
+  readonly input: unknown
+  /** How long the callee asked to wait, in milliseconds. */
+  readonly hint: number | undefined
+  /** What the caller gets if there is no further attempt. */
+  readonly end: (limit: Reasons.RetriesExhausted["limit"]) => Any
+  /** Runs before the wait. */
+  readonly first: ((attempt: number, delay: Duration.Duration) => Any) | undefined
 }
 
 const circuitOpen = Reasons.CircuitOpen.declared.code
 
-/** One call under a policy, from its first failure on. */
+/** On the reasons of a cause that a retry has given up on. Whoever fails with something else has judged it anew. */
+class GivenUp extends Context.Service<GivenUp, true>()("@holdfast/resilience/Retry/GivenUp") {}
+
+const givenUp = Context.make(GivenUp, true)
+
+/** One call under a policy. */
 export class Run {
   readonly plan: Plan
+  readonly ledger: Ledger | undefined
   readonly startedAt: number
+  /** When a deadline outside of the policy's sight ends the call, on the monotonic clock. */
+  readonly endsAt: number
   /** The effect with this run as its handler: made once, run once per attempt. */
   readonly attemptNext: Any
   #attempt = 1
   #delays: Delays | undefined
   #step: Step | undefined
+  #holdsRetry = false
 
-  constructor(self: Any, plan: Plan, startedAt: number) {
+  constructor(self: Any, plan: Plan, ledger: Ledger | undefined, startedAt: number, endsAt = Infinity) {
     this.plan = plan
+    this.ledger = ledger
     this.startedAt = startedAt
-    this.attemptNext = Effect.catchCause(self, (cause) => Effect.withFiber((fiber) => this.failed(cause, fiber)))
+    this.endsAt = endsAt
+    const onFailure = (cause: Cause.Cause<unknown>) => Effect.withFiber((fiber) => this.failed(cause, fiber))
+    const { unwanted } = plan
+    this.attemptNext =
+      unwanted === undefined
+        ? Effect.catchCause(self, onFailure)
+        : Effect.matchCauseEffect(self, {
+            onFailure,
+            onSuccess: (value) =>
+              unwanted(value) ? Effect.withFiber((fiber) => this.#spent(this.#unwanted(value), fiber)) : Effect.succeed(value)
+          })
+  }
+
+  /** The whole call, counted by its budget from beginning to end, however it ends. */
+  counted(ledger: Ledger): Any {
+    return Effect.withFiber((fiber) => {
+      ledger.call(nowOf(fiber))
+      return Effect.onExitPrimitive(this.attemptNext, (exit) => {
+        this.#returnRetry()
+        if (Exit.isSuccess(exit)) ledger.succeeded()
+        ledger.end()
+        return undefined
+      })
+    })
   }
 
   failed(cause: Cause.Cause<unknown>, fiber: AnyFiber): Any {
+    this.#returnRetry()
     // A defect may hide behind a failure of the same cause; interruption alone has no failure.
     const found = Cause.hasDies(cause) ? Option.none() : Cause.findErrorOption(cause)
     if (Option.isNone(found)) return Effect.failCause(cause)
     const failure = found.value
     const declared = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
-    if (!this.#isEligible(failure, declared)) return this.#end(fiber, cause)
-    if (this.#attempt >= this.plan.attempts) return this.#exhausted("attempts", failure, declared, cause, fiber)
+    if (!this.#isEligible(failure, declared, cause, fiber)) return this.#end(fiber, cause)
+    this.ledger?.failed()
+    return this.#spent(
+      {
+        code: declared.code,
+        input: failure,
+        hint: this.#hintOf(failure, declared),
+        end: (limit) => this.#exhausted(limit, failure, declared.code, cause, fiber),
+        first: this.plan.onRetry && ((attempt, delay) => this.plan.onRetry!({ attempt, delay, failure }))
+      },
+      fiber
+    )
+  }
+
+  #unwanted(value: unknown): Spent {
+    this.#returnRetry()
+    this.ledger?.failed()
+    const { discard } = this.plan
+    return {
+      code: "unwanted_result",
+      input: value,
+      hint: undefined,
+      // The last result is the caller's, wanted or not.
+      end: () => Effect.succeed(value),
+      first: discard && (() => discard(value))
+    }
+  }
+
+  #spent(spent: Spent, fiber: AnyFiber): Any {
+    if (this.#attempt >= this.plan.attempts) return this.#stop("attempts", spent, fiber)
     const { backoff } = this.plan
     if (isBackoff(backoff)) {
       const random = fiber.getRef(Random.Random)
       this.#delays ??= new Delays(backoff.formula)
       const delay = this.#delays.next(() => random.nextDoubleUnsafe())
-      return this.#wait(delay, isSpread(backoff.formula), failure, declared, cause, fiber)
+      return this.#wait(delay, isSpread(backoff.formula), spent, fiber)
     }
     return Effect.flatMap(this.#stepOf(backoff), (step) =>
-      Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), failure), {
-        onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, failure, declared, cause, fiber),
+      Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), spent.input), {
+        onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, spent, fiber),
         onFailure: Effect.failCause,
-        onDone: () => this.#exhausted("attempts", failure, declared, cause, fiber)
+        onDone: () => this.#stop("attempts", spent, fiber)
       })
     )
   }
 
-  #isEligible(failure: unknown, declared: Classifier.Classification): boolean {
-    const { maxElapsed, when } = this.plan
+  #isEligible(
+    failure: unknown,
+    declared: Classifier.Classification,
+    cause: Cause.Cause<unknown>,
+    fiber: AnyFiber
+  ): boolean {
+    const { guardNested, maxElapsed, when } = this.plan
+    if (guardNested && Context.getOption(Cause.annotations(cause), GivenUp)._tag === "Some") {
+      spanEvent(fiber, "resilience.retry.nested", { "error.type": declared.code })
+      return false
+    }
+    // Whoever was not asked has done nothing, so asking again repeats nothing.
+    if (declared.health !== "ignored" && fiber.getRef(Idempotent) === false) return false
     if (when !== undefined) return when(failure)
     if (declared.code === circuitOpen) {
-      return maxElapsed !== Infinity && Classifier.retryAfterOf(failure) !== undefined
+      const ends = maxElapsed !== Infinity || this.endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
+      return ends && Classifier.retryAfterOf(failure) !== undefined
     }
     return declared.retry !== "never"
   }
@@ -79,60 +173,70 @@ export class Run {
     )
   }
 
-  #wait(
-    computed: number,
-    spread: boolean,
-    failure: unknown,
-    declared: Classifier.Classification,
-    cause: Cause.Cause<unknown>,
-    fiber: AnyFiber
-  ): Any {
-    const millis = this.#withHint(computed, spread, failure, declared)
-    if (this.plan.maxElapsed !== Infinity && nowOf(fiber) - this.startedAt + millis >= this.plan.maxElapsed) {
-      return this.#exhausted("elapsed", failure, declared, cause, fiber)
-    }
-    this.#attemptFailed(fiber, declared.code, millis)
+  #wait(computed: number, spread: boolean, spent: Spent, fiber: AnyFiber): Any {
+    const { hint } = spent
+    // The callee's wish is a minimum; jitter goes on top, or the whole herd comes back at the instant it was told.
+    const millis = hint === undefined ? computed : spread ? hint + computed : Math.max(hint, computed)
+    const limit = this.#limitBefore(millis, fiber)
+    if (limit !== undefined) return this.#stop(limit, spent, fiber)
+    this.#attemptFailed(fiber, spent.code, millis)
     const attempt = this.#attempt++
     const delay = Duration.millis(millis)
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
     const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => this.attemptNext) : this.attemptNext
-    const { onRetry } = this.plan
-    return onRetry === undefined ? next : Effect.flatMap(onRetry({ attempt, delay, failure }), () => next)
+    return spent.first === undefined ? next : Effect.flatMap(spent.first(attempt, delay), () => next)
   }
 
-  /** The callee's wish is a minimum; jitter goes on top, or the whole herd comes back at the instant it was told. */
-  #withHint(computed: number, spread: boolean, failure: unknown, declared: Classifier.Classification): number {
+  /** What forbids another attempt after a wait, asked now and not after the wait. */
+  #limitBefore(wait: number, fiber: AnyFiber): Reasons.RetriesExhausted["limit"] | undefined {
+    const { endsAt, ledger, plan, startedAt } = this
+    const now = nowOf(fiber)
+    if (now - startedAt + wait >= plan.maxElapsed) return "elapsed"
+    if (now + wait >= endsAt || wait >= leftOf(fiber, now)) return "deadline"
+    if (ledger !== undefined && !(this.#holdsRetry = ledger.retry(now))) return "budget"
+    return undefined
+  }
+
+  #returnRetry(): void {
+    if (!this.#holdsRetry) return
+    this.#holdsRetry = false
+    this.ledger!.retryEnd()
+  }
+
+  #hintOf(failure: unknown, declared: Classifier.Classification): number | undefined {
     const wish = Classifier.retryAfterOf(failure)
-    if (wish === undefined) return computed
+    if (wish === undefined) return undefined
     const asked = Duration.toMillis(wish)
     // Coming back to an open circuit early is a rejection for certain.
     const hint = declared.code === circuitOpen ? asked : Math.min(asked, this.plan.maxHint)
-    if (!(hint > 0)) return computed
-    return spread ? hint + computed : Math.max(hint, computed)
+    return hint > 0 ? hint : undefined
+  }
+
+  /** The last attempt of a call that was worth retrying has no delay after it. */
+  #stop(limit: Reasons.RetriesExhausted["limit"], spent: Spent, fiber: AnyFiber): Any {
+    this.#attemptFailed(fiber, spent.code, undefined)
+    return spent.end(limit)
   }
 
   #exhausted(
     limit: Reasons.RetriesExhausted["limit"],
     failure: unknown,
-    declared: Classifier.Classification,
+    last: string,
     cause: Cause.Cause<unknown>,
     fiber: AnyFiber
   ): Any {
-    const { code } = declared
-    this.#attemptFailed(fiber, code, undefined)
-    if (!this.plan.wrap) return this.#end(fiber, cause)
+    if (!this.plan.wrap) return this.#end(fiber, Cause.annotate(cause, givenUp))
     const wrapped = new Reasons.RetriesExhausted({
       attempts: this.#attempt,
       elapsed: Duration.millis(nowOf(fiber) - this.startedAt),
       limit,
-      last: code,
+      last,
       retryAfter: Classifier.retryAfterOf(failure),
       cause: failure
     })
-    return this.#end(fiber, Cause.fail(wrapped))
+    return this.#end(fiber, Cause.annotate(Cause.fail(wrapped), givenUp))
   }
 
-  /** The last failure of a call that was worth retrying has no delay after it. */
   #attemptFailed(fiber: AnyFiber, code: string, delay: number | undefined): void {
     spanEvent(fiber, "resilience.retry.attempt_failed", {
       "resilience.retry.attempt": this.#attempt,

@@ -1,8 +1,9 @@
 /** Giving an effect only so much time. */
 import { Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Exit, Fiber, Function } from "effect"
+import { Deadline } from "../deadline/reference.ts"
 import { millis } from "../internal/check.ts"
-import { spanEvent } from "../internal/fiber.ts"
+import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 
 export interface Options {
   /** How long the effect may take. More than 0; `"Infinity"` for no limit. */
@@ -16,24 +17,39 @@ export interface Options {
   readonly disconnect?: boolean | undefined
 }
 
-interface Plan {
-  readonly after: Duration.Duration
+/** The options, decoded. Times in milliseconds. */
+export interface Plan {
+  readonly after: number
   readonly operation: string | undefined
   readonly disconnect: boolean
 }
 
-const planOf = (input: Duration.Input | Options): Plan => {
+export const planOf = (input: Duration.Input | Options): Plan => {
   const options = isOptions(input) ? input : { after: input }
-  const after = Duration.millis(millis("Timeout.after", options.after, { above: 0, infinite: true }))
+  const after = millis("Timeout.after", options.after, { above: 0, infinite: true })
   return { after, operation: options.operation, disconnect: options.disconnect ?? false }
 }
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
 
-const timedOut = ({ after, operation }: Plan): Effect.Effect<never, Reasons.Timeout> =>
+/** Which limit was hit: the timeout's own, or a deadline around it that left less. */
+const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, Reasons.Timeout> =>
   Effect.withFiber((fiber) => {
-    spanEvent(fiber, "resilience.timeout", { "resilience.timeout.after": Duration.toSeconds(after) })
-    return Effect.fail(Failure.stackless(Reasons.Timeout, operation === undefined ? { after } : { after, operation }))
+    const isDeadline = limit < after
+    const given = Duration.millis(Math.max(0, limit))
+    spanEvent(fiber, "resilience.timeout", {
+      "resilience.timeout.after": Duration.toSeconds(given),
+      "resilience.timeout.limit": isDeadline ? "deadline" : "timeout"
+    })
+    return Effect.fail(
+      Failure.stackless(Reasons.Timeout, {
+        after: given,
+        ...(operation === undefined ? undefined : { operation }),
+        ...(isDeadline
+          ? { detail: `${operation ?? "no answer"} before the deadline, after ${Duration.format(given)}` }
+          : undefined)
+      })
+    )
   })
 
 /** Resumes as soon as one of the fibers has ended, whatever its exit. */
@@ -45,7 +61,8 @@ const either = (one: Fiber.Fiber<unknown, unknown>, other: Fiber.Fiber<unknown, 
   })
 
 /**
- * Interrupts the effect when it takes too long, waits for its finalizers, and fails with `Reasons.Timeout`.
+ * Interrupts the effect when it takes too long, waits for its finalizers, and fails with `Reasons.Timeout`. Under a
+ * `Deadline` that leaves less time than that, it is shortened to what is left, and the failure says so.
  *
  * Only what the deadline stopped becomes a timeout: a failure or a value that the effect still produces while it is
  * being interrupted passes unchanged, as do its own failures, defects and interruptions before. An effect that ends
@@ -71,23 +88,40 @@ export const timeout: {
     limit: Duration.Input | Options
   ): Effect.Effect<A, E | Reasons.Timeout, R> => {
     const plan = planOf(limit)
-    if (!Duration.isFinite(plan.after)) return self
-    const fork = plan.disconnect
-      ? Effect.forkDetach(self, { startImmediately: true })
-      : Effect.forkChild(self, { startImmediately: true })
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(fork, (work) => work.pollUnsafe() ?? race(work, plan, restore))
-    )
+    return Effect.withFiber((fiber) => run(self, plan, limitOf(plan, fiber)))
   }
 )
+
+/** The milliseconds a timeout has where the fiber stands: its own, or what a deadline leaves. */
+const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
+  const deadline = fiber.getRef(Deadline)
+  return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
+}
+
+/** The effect under a limit. One that is over already fails without running the effect. */
+export const run = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  plan: Plan,
+  limit: number
+): Effect.Effect<A, E | Reasons.Timeout, R> => {
+  if (limit === Infinity) return self
+  if (limit <= 0) return timedOut(plan, limit)
+  const fork = plan.disconnect
+    ? Effect.forkDetach(self, { startImmediately: true })
+    : Effect.forkChild(self, { startImmediately: true })
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(fork, (work) => work.pollUnsafe() ?? race(work, plan, limit, restore))
+  )
+}
 
 /** The work is still running: arms the timer, and waits for whichever ends first. */
 const race = <A, E>(
   work: Fiber.Fiber<A, E>,
   plan: Plan,
+  limit: number,
   restore: (wait: Effect.Effect<void>) => Effect.Effect<void>
 ): Effect.Effect<A, E | Reasons.Timeout> =>
-  Effect.flatMap(Effect.forkChild(Effect.sleep(plan.after), { startImmediately: true }), (timer) =>
+  Effect.flatMap(Effect.forkChild(Effect.sleep(limit), { startImmediately: true }), (timer) =>
     Effect.matchCauseEffect(restore(either(work, timer)), {
       onFailure: (cause) => {
         timer.interruptUnsafe()
@@ -95,7 +129,7 @@ const race = <A, E>(
       },
       onSuccess: () => {
         timer.interruptUnsafe()
-        return work.pollUnsafe() ?? Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan))
+        return work.pollUnsafe() ?? Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit))
       }
     })
   )
@@ -103,5 +137,9 @@ const race = <A, E>(
 const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
   disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
 
-const verdict = <A, E>(exit: Exit.Exit<A, E> | undefined, plan: Plan): Effect.Effect<A, E | Reasons.Timeout> =>
-  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan) : exit
+const verdict = <A, E>(
+  exit: Exit.Exit<A, E> | undefined,
+  plan: Plan,
+  limit: number
+): Effect.Effect<A, E | Reasons.Timeout> =>
+  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan, limit) : exit
