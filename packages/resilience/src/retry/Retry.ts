@@ -109,12 +109,7 @@ export const isRetry = (u: unknown): u is Retry<never, unknown, unknown, never> 
  * calls // => 3
  * ```
  */
-export const make = <
-  E = unknown,
-  R = never,
-  const Exhausted extends "original" | "wrap" = "original",
-  A = unknown
->(
+export const make = <E = unknown, R = never, const Exhausted extends "original" | "wrap" = "original", A = unknown>(
   options: Options<E, R, Exhausted, A> = {}
 ): Retry<E, Exhausted extends "wrap" ? Reasons.RetriesExhausted : never, R, A> => {
   const attempts = options.attempts ?? 3
@@ -207,8 +202,6 @@ export const retry: {
 export const idempotent: {
   (isIdempotent: boolean): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R>
-} = Function.dual(
-  2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R> =>
-    Effect.provideService(self, Idempotent, isIdempotent)
+} = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Idempotent, isIdempotent)
 )

@@ -74,7 +74,9 @@ export class Run {
         : Effect.matchCauseEffect(self, {
             onFailure,
             onSuccess: (value) =>
-              unwanted(value) ? Effect.withFiber((fiber) => this.#spent(this.#unwanted(value), fiber)) : Effect.succeed(value)
+              unwanted(value)
+                ? Effect.withFiber((fiber) => this.#spent(this.#unwanted(value), fiber))
+                : Effect.succeed(value)
           })
   }
 

@@ -135,7 +135,13 @@ describe("Timeout", () => {
       const fiber = yield* start(Effect.withSpan(traced, "charge"))
       yield* TestClock.adjust("2 seconds")
       assert.isDefined(exitOf(fiber))
-      assert.deepStrictEqual(events, [["resilience.timeout", 1_500_000_000n, { "resilience.timeout.after": 1.5, "resilience.timeout.limit": "timeout" }]])
+      assert.deepStrictEqual(events, [
+        [
+          "resilience.timeout",
+          1_500_000_000n,
+          { "resilience.timeout.after": 1.5, "resilience.timeout.limit": "timeout" }
+        ]
+      ])
     })
   )
 

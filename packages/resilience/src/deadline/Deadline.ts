@@ -1,0 +1,97 @@
+/**
+ * The instant by which a whole piece of work must be done. It goes with the fiber and its children: timeouts below are
+ * shortened to what is left, a `Retry` below does not begin a wait that cannot end in time, and `toHeaders` takes it along
+ * to the next process.
+ */
+import type { ConfigError, Reasons } from "@holdfast/core"
+import { Duration, Effect, Function, Layer, Option } from "effect"
+import { millis, refusing } from "../internal/check.ts"
+import { nowOf } from "../internal/fiber.ts"
+import * as Timeout from "../timeout/Timeout.ts"
+import { Deadline, leftOf } from "./reference.ts"
+
+export { Deadline } from "./reference.ts"
+
+/**
+ * Gives an effect only so much time, and lets everything inside know. A deadline outside that is sooner stays. At the
+ * deadline the effect is interrupted and fails with `Reasons.Timeout`; one that is over already does not start.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Backoff, Deadline, Retry } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const down = Effect.fail(new Reasons.NetworkError({}))
+ * const policy = Retry.make({ backoff: Backoff.constant("10 seconds"), exhausted: "wrap" })
+ * // The first wait cannot end in time, so nobody waits.
+ * const failure = await Effect.runPromise(
+ *   down.pipe(Retry.retry(policy), Deadline.within("1 second"), Effect.flip)
+ * )
+ * failure._tag === "RetriesExhausted" && failure.limit // => "deadline"
+ * ```
+ */
+export const within: {
+  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Reasons.Timeout, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Reasons.Timeout, R>
+} = Function.dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Reasons.Timeout, R> => {
+    const after = millis("Deadline.within", limit, { above: 0 })
+    const plan = Timeout.planOf(after)
+    return Effect.withFiber((fiber) => {
+      const now = nowOf(fiber)
+      const at = Math.min(now + after, fiber.getRef(Deadline) ?? Infinity)
+      return Timeout.run(Effect.provideService(self, Deadline, at), plan, at - now)
+    })
+  }
+)
+
+/** The time that is left; none without a deadline. Never negative. */
+export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.withFiber((fiber) => {
+  const left = leftOf(fiber, nowOf(fiber))
+  return Effect.succeed(left === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, left))))
+})
+
+/** The header that takes the time left along, in milliseconds. A time and not an instant: clocks differ. */
+export const header = "x-request-timeout-ms"
+
+/** The header of gRPC for the same, such as `1500m`. Read when {@link header} is missing. */
+export const grpcHeader = "grpc-timeout"
+
+/** The headers for a call to the next process; none without a deadline. */
+export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.map(
+  remaining,
+  Option.match({
+    onNone: () => ({}),
+    onSome: (left) => ({ [header]: String(Math.floor(Duration.toMillis(left))) })
+  })
+)
+
+const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
+
+/**
+ * The time a caller has left, from the headers of its request (names in lower case). What is no such number is none: a
+ * stranger's header must not fail a request.
+ */
+export const fromHeaders = (
+  headers: Readonly<Record<string, string | undefined>>
+): Option.Option<Duration.Duration> => {
+  const own = /^\d{1,10}$/.exec(headers[header] ?? "")
+  if (own !== null) return Option.some(Duration.millis(Number(own[0])))
+  const grpc = /^(\d{1,8})([HMSmun])$/.exec(headers[grpcHeader] ?? "")
+  return grpc === null ? Option.none() : Option.some(Duration.millis(Number(grpc[1]) * grpcUnits[grpc[2]!]!))
+}
+
+/**
+ * A deadline for everything it is provided to, counted from when the layer is built. It only informs policies; use
+ * {@link within} to stop work at the deadline.
+ */
+export const layer = (limit: Duration.Input): Layer.Layer<never, ConfigError.InvalidValue> =>
+  Layer.effect(
+    Deadline,
+    Effect.withFiber((fiber) => {
+      const outer = fiber.getRef(Deadline) ?? Infinity
+      return refusing(() => Math.min(nowOf(fiber) + millis("Deadline.layer", limit, { above: 0 }), outer))
+    })
+  )

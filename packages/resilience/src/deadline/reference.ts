@@ -1,0 +1,13 @@
+import { Context } from "effect"
+import type { AnyFiber } from "../internal/fiber.ts"
+
+/** The deadline in force, in milliseconds of the monotonic clock; `undefined` without one. Set it with {@link within}. */
+export const Deadline: Context.Reference<number | undefined> = Context.Reference("@holdfast/resilience/Deadline", {
+  defaultValue: (): number | undefined => undefined
+})
+
+/** The milliseconds that are left to a fiber; `Infinity` without a deadline. */
+export const leftOf = (fiber: AnyFiber, now: number): number => {
+  const at = fiber.getRef(Deadline)
+  return at === undefined ? Infinity : at - now
+}

@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Reasons } from "@holdfast/core"
+import { Backoff, Deadline, Retry, Timeout } from "@holdfast/resilience"
+import { dependency } from "@holdfast/resilience/testing"
+import { Clock, Duration, Effect, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
+
+const failure = () => new Reasons.NetworkError({})
+const left = Effect.map(Deadline.remaining, Option.map(Duration.toMillis))
+
+/** Runs it while the clock goes on, and gives the exit with the instant it came at. */
+const timed = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const startedAt = yield* Clock.currentTimeMillis
+    const fiber = yield* effect.pipe(
+      Effect.flip,
+      Effect.flatMap((error) => Effect.map(Clock.currentTimeMillis, (now) => [error, now - startedAt] as const)),
+      Effect.forkChild
+    )
+    yield* TestClock.adjust("1 hour")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("a deadline", () => {
+  it.effect("goes with the fiber and its children, and an outer one that is sooner stays", () =>
+    Effect.gen(function* () {
+      const seen = yield* Effect.gen(function* () {
+        yield* TestClock.adjust("400 millis")
+        const child = yield* Effect.forkChild(Deadline.within(left, "10 seconds"))
+        const inner = yield* Deadline.within(left, "100 millis")
+        return [yield* left, yield* Fiber.join(child), inner]
+      }).pipe(Deadline.within("1 second"))
+      assert.deepStrictEqual(seen, [Option.some(600), Option.some(600), Option.some(100)])
+      assert.isTrue(Option.isNone(yield* left))
+    })
+  )
+
+  it.effect("stops the work, and says that it was the deadline", () =>
+    Effect.gen(function* () {
+      const [error, at] = yield* timed(Effect.never.pipe(Deadline.within("3 seconds")))
+      assert.strictEqual(at, 3000)
+      assert.strictEqual(error._tag, "Timeout")
+      assert.strictEqual(error.message, "timeout error: no answer after 3s")
+    })
+  )
+
+  it.effect("shortens the timeouts inside, and their failures say so", () =>
+    Effect.gen(function* () {
+      const inner = Effect.sleep("2 seconds").pipe(
+        Effect.andThen(Effect.never.pipe(Timeout.timeout({ after: "5 seconds", operation: "charge" }))),
+        Effect.catchTag("Timeout", (timeout) => Effect.fail(timeout.message))
+      )
+      const [error, at] = yield* timed(inner.pipe(Effect.provideService(Deadline.Deadline, yield* now("3 seconds"))))
+      assert.strictEqual(at, 3000)
+      assert.strictEqual(error, "timeout error: charge before the deadline, after 1s")
+    })
+  )
+
+  it.effect("that is over starts nothing", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const work = Effect.sync(() => ++runs).pipe(Timeout.timeout("1 second"))
+      const error = yield* Effect.flip(work.pipe(Effect.provideService(Deadline.Deadline, yield* now(0))))
+      assert.strictEqual(error._tag, "Timeout")
+      assert.strictEqual(runs, 0)
+    })
+  )
+
+  it.effect("makes a retry give up when the next wait cannot end in time, and not after it", () =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({ value: 1, failures: Infinity, failure })
+      const policy = Retry.make({ attempts: 10, backoff: Backoff.constant("400 millis"), exhausted: "wrap" })
+      const [error, at] = yield* timed(dep.call.pipe(Retry.retry(policy), Deadline.within("1 second")))
+      assert.deepStrictEqual(dep.instants, [0, 400, 800])
+      assert.strictEqual(at, 800)
+      assert.strictEqual(error._tag === "RetriesExhausted" && error.limit, "deadline")
+    })
+  )
+
+  it.effect("crosses to the next process as a header, and back", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Deadline.toHeaders, {})
+      const headers = yield* Deadline.toHeaders.pipe(Deadline.within("1500 millis"))
+      assert.deepStrictEqual(headers, { "x-request-timeout-ms": "1500" })
+      const read = (headers: Record<string, string>) =>
+        Option.map(Deadline.fromHeaders(headers), Duration.toMillis).pipe(Option.getOrUndefined)
+      assert.strictEqual(read(headers), 1500)
+      assert.strictEqual(read({ "grpc-timeout": "2S" }), 2000)
+      assert.strictEqual(read({ "grpc-timeout": "250m" }), 250)
+      assert.strictEqual(read({ "x-request-timeout-ms": "soon", "grpc-timeout": "-1S" }), undefined)
+      assert.strictEqual(read({}), undefined)
+    })
+  )
+
+  it.effect("is refused without time", () =>
+    Effect.gen(function* () {
+      assert.throws(() => Deadline.within(Effect.void, 0), "Deadline.within")
+      assert.strictEqual((yield* Effect.flip(Effect.provide(left, Deadline.layer(-1)))).path, "Deadline.layer")
+      assert.deepStrictEqual(yield* left.pipe(Effect.provide(Deadline.layer("2 seconds"))), Option.some(2000))
+    })
+  )
+})
+
+const now = (later: Duration.Input) =>
+  Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6 + Duration.toMillis(later))
