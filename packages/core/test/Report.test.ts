@@ -214,6 +214,47 @@ describe("Redaction", () => {
     assert.strictEqual(report.frames[0]?.message, "refused <redacted>")
   })
 
+  it("masks the places it is told to, whatever they hold and wherever else they show", () => {
+    const policy = Redaction.make({ slots: ["action", "detail", "message", "stack"], mask: "***" })
+    const cause = causeOf(
+      Effect.fail(new Reasons.DataError({ detail: "row 7", cause: new Error("torn") })).pipe(
+        Operation.doing("import lovelace", { at: "orders.csv" }),
+        Failure.context("Failed for lovelace")
+      )
+    )
+    const report = Report.fromCause(cause, { redaction: policy })
+    assert.strictEqual(report.identity.path, "*** / orders.csv")
+    assert.deepStrictEqual(report.contexts[0]?.path, ["***", "orders.csv"])
+    assert.strictEqual(
+      Report.chain(report, { stack: true }),
+      "Error: ***\n  Caused by: data error: ***\n  Caused by: ***\n***"
+    )
+    assert.notInclude(JSON.stringify(report), "lovelace")
+  })
+
+  it("leaves the end of a secret, or a hash of it, where it is asked to", () => {
+    const ends = Redaction.make({ conceal: Redaction.keepLast(4) })
+    assert.strictEqual(ends.text("sent Bearer abcdefghijkl"), "sent Bearer …ijkl")
+    assert.strictEqual(ends.text("sent Bearer abcdef"), "sent Bearer <redacted>")
+    const hashes = Redaction.make({ conceal: (text) => `#${text.length}` })
+    assert.strictEqual(hashes.text("GET http://ada:hunter2@host"), "GET http://#11@host")
+  })
+
+  it("masks everything when a scanner of the application fails", () => {
+    const broken = Redaction.make({
+      scanners: [
+        {
+          name: "broken",
+          pattern: /./g,
+          find: () => {
+            throw new Error("no")
+          }
+        }
+      ]
+    })
+    assert.strictEqual(broken.text("anything"), "<redacted>")
+  })
+
   it("lets no planted secret out, whatever slot it is in", () => {
     const slots: Record<string, (s: string) => Effect.Effect<never, unknown>> = {
       "sensitive field": (s) => Effect.fail(new LoginRefused({ user: "ada", password: s })),

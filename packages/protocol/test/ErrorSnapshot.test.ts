@@ -89,7 +89,7 @@ describe("ErrorSnapshot", () => {
         Effect.provideService(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard),
         Effect.provideService(
           Redaction.Redaction,
-          Redaction.make({ scanners: [{ name: "ada", pattern: /ada/g, replace: (mask) => mask }] })
+          Redaction.make({ scanners: [{ name: "ada", pattern: /ada/g, find: (match) => match }] })
         ),
         Effect.provideService(Classifier.Classifier, () => Reasons.RateLimited.declared)
       )

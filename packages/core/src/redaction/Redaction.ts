@@ -6,6 +6,14 @@ import { Context, Redacted } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
 import { type Scanner, scanners, suspicious } from "./scanners.ts"
 
+export type { Scanner } from "./scanners.ts"
+
+/**
+ * A fixed place of a report, addressed apart from the names that users give to fields: `action` is what was being done,
+ * with its path segment; `message` is the text of a foreign error among the causes.
+ */
+export type Slot = "detail" | "position" | "action" | "locator" | "message" | "stack"
+
 /** How values are kept inside. Build one with {@link make}. */
 export interface Policy {
   /** Whether a field, metadata or header of this name is secret. */
@@ -14,6 +22,8 @@ export interface Policy {
   readonly text: (text: string, known?: Iterable<string>) => string
   /** What stands where a secret stood. */
   readonly mask: string
+  /** Places that are masked whole, whatever they hold. */
+  readonly slots?: ReadonlySet<Slot>
 }
 
 /**
@@ -57,33 +67,53 @@ export const without = (text: string, secrets: Iterable<string>, mask: string): 
  * - `keys`: more names to treat as secret, beside {@link defaultKeys}. Default: none.
  * - `scanners`: more shapes to look for in every text, beside the built-in ones. Default: none.
  * - `mask`: what replaces a secret. Default: `<redacted>`.
+ * - `conceal`: what replaces a secret that was found by its shape or its name, if it should leave a trace: the end of it
+ *   ({@link keepLast}), a keyed hash to correlate by. Default: the mask.
+ * - `slots`: places that are masked whole. Default: none.
+ *
+ * A scanner or `conceal` that throws masks the whole text.
  */
 export const make = (options?: {
   readonly keys?: ReadonlyArray<string>
   readonly scanners?: ReadonlyArray<Scanner>
   readonly mask?: string
+  readonly conceal?: (secret: string) => string
+  readonly slots?: ReadonlyArray<Slot>
 }): Policy => {
   const mask = options?.mask ?? defaultMask
   const names = [...defaultKeys, ...(options?.keys ?? [])].map(normalize).filter((name) => name !== "")
   const own = options?.scanners ?? []
   const shapes = [...scanners, ...own]
+  const conceal = options?.conceal ?? (() => mask)
   return {
     mask,
+    slots: new Set(options?.slots),
     isSecretKey: (key) => {
       const name = normalize(key)
       return names.some((secret) => name.endsWith(secret))
     },
     text: (text, known) => {
-      let clean = known === undefined ? text : without(text, known, mask)
-      for (const { pattern, replace } of suspicious.test(clean) ? shapes : own) {
-        clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) =>
-          replace(mask, match, ...groups)
-        )
+      try {
+        let clean = known === undefined ? text : without(text, known, mask)
+        for (const { find, pattern } of suspicious.test(clean) ? shapes : own) {
+          clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) => {
+            const secret = find(match, ...groups)
+            return secret === undefined || secret === mask ? match : match.replace(secret, () => conceal(secret))
+          })
+        }
+        return clean
+      } catch {
+        return mask
       }
-      return clean
     }
   }
 }
+
+/** Conceals all but the last characters of a secret, and all of one that is not at least twice as long. */
+export const keepLast =
+  (characters: number) =>
+  (secret: string): string =>
+    secret.length < characters * 2 ? defaultMask : `…${secret.slice(secret.length - characters)}`
 
 /** The default policy. */
 export const standard: Policy = make()

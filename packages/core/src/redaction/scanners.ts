@@ -1,8 +1,10 @@
-/** Shapes of secrets that betray themselves in any text. Every expression is bounded, so that no text takes long. */
+/** The shape of a secret that betrays itself in any text. */
 export interface Scanner {
   readonly name: string
+  /** Must be global, and bounded: no text may take it long. */
   readonly pattern: RegExp
-  readonly replace: (mask: string, match: string, ...groups: ReadonlyArray<string>) => string
+  /** The secret in a match, from the match and its groups; `undefined` if it is none after all. */
+  readonly find: (match: string, ...groups: ReadonlyArray<string>) => string | undefined
 }
 
 const luhn = (digits: string): boolean => {
@@ -18,6 +20,9 @@ const luhn = (digits: string): boolean => {
   return sum % 10 === 0
 }
 
+const whole = (match: string): string => match
+const firstGroup = (_match: string, secret?: string): string | undefined => secret
+
 /** What a text must hold for any of {@link scanners} to find something: one look that spares most texts seven. */
 export const suspicious = /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}/i
 
@@ -25,40 +30,32 @@ export const scanners: ReadonlyArray<Scanner> = [
   {
     name: "private key",
     pattern: /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g,
-    replace: (mask) => mask
+    find: whole
   },
-  {
-    name: "authorization header",
-    pattern: /\b(bearer|basic)(\s{1,4})[\w.~+/=-]{4,}/gi,
-    replace: (mask, _match, scheme, space) => `${scheme}${space}${mask}`
-  },
+  { name: "authorization header", pattern: /\b(?:bearer|basic)\s{1,4}([\w.~+/=-]{4,})/gi, find: firstGroup },
   {
     name: "credentials in a URL",
-    pattern: /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{1,512}@/gi,
-    replace: (mask, _match, scheme) => `${scheme}${mask}@`
+    pattern: /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#@]{1,512})@/gi,
+    find: firstGroup
   },
   {
     name: "secret query parameter",
-    pattern: /([?&][\w.-]{0,64}(?:token|secret|password|passwd|key|signature|sig|auth)=)[^&\s#"'<>]{1,4096}/gi,
-    replace: (mask, _match, name) => `${name}${mask}`
+    pattern: /[?&][\w.-]{0,64}(?:token|secret|password|passwd|key|signature|sig|auth)=([^&\s#"'<>]{1,4096})/gi,
+    find: firstGroup
   },
-  {
-    name: "JSON web token",
-    pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{8,8192}(?:\.[\w-]{0,4096})?/g,
-    replace: (mask) => mask
-  },
+  { name: "JSON web token", pattern: /(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{8,8192}(?:\.[\w-]{0,4096})?/g, find: whole },
   {
     name: "cloud key",
     pattern:
       /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,255}\b|\bxox[abprs]-[\w-]{10,255}|\bsk_(?:live|test)_\w{10,255}/g,
-    replace: (mask) => mask
+    find: whole
   },
   {
     name: "card number",
     pattern: /\b[3-6]\d{3}(?:[ -]?\d{2,7}){2,4}\b/g,
-    replace: (mask, match) => {
+    find: (match) => {
       const digits = match.replace(/\D/g, "")
-      return digits.length >= 14 && digits.length <= 16 && luhn(digits) ? mask : match
+      return digits.length >= 14 && digits.length <= 16 && luhn(digits) ? match : undefined
     }
   }
 ]

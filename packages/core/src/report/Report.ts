@@ -13,7 +13,7 @@ import { capped, cappedContexts } from "./caps.ts"
 import { errorsUnder } from "./causes.ts"
 import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
-import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub } from "./redact.ts"
+import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub, slotted } from "./redact.ts"
 
 export { html } from "./html.ts"
 export { pretty, type PrettyOptions } from "./pretty.ts"
@@ -89,7 +89,7 @@ const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, option
     get stack() {
       if (stack === undefined) {
         const raw = stackOf(error)
-        stack = raw === null ? null : scrub.text(raw)
+        stack = raw === null ? null : slotted("stack", raw, scrub)
       }
       return stack
     }

@@ -1,6 +1,6 @@
 import type { Identity } from "../identity/Identity.ts"
 import { type MetadataValue, type OperationContext, pathSegments } from "../operation/context.ts"
-import type { Policy } from "../redaction/Redaction.ts"
+import type { Policy, Slot } from "../redaction/Redaction.ts"
 import { cappedFields, cappedMetadata } from "./caps.ts"
 import type { Frame } from "./frames.ts"
 
@@ -9,7 +9,12 @@ export interface Scrub {
   readonly text: (text: string) => string
 }
 
-const optional = (text: string | null, scrub: Scrub): string | null => (text === null ? null : scrub.text(text))
+/** The text of a slot: cleaned, or masked whole if the policy says so. */
+export const slotted = (slot: Slot, text: string, { policy, text: clean }: Scrub): string =>
+  policy.slots?.has(slot) === true ? policy.mask : clean(text)
+
+const optional = (slot: Slot, text: string | null, scrub: Scrub): string | null =>
+  text === null ? null : slotted(slot, text, scrub)
 
 /**
  * Code, category and reason stay as they are: they are declared, and no value ever gets into them. The path is made of
@@ -17,8 +22,8 @@ const optional = (text: string | null, scrub: Scrub): string | null => (text ===
  */
 export const redactIdentity = (identity: Identity, scrub: Scrub): Identity => ({
   ...identity,
-  detail: optional(identity.detail, scrub),
-  position: optional(identity.position, scrub)
+  detail: optional("detail", identity.detail, scrub),
+  position: optional("position", identity.position, scrub)
 })
 
 export const redactMetadata = (
@@ -33,8 +38,8 @@ export const redactMetadata = (
 }
 
 export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => {
-  const action = optional(context.action, scrub)
-  const locator = optional(context.locator, scrub)
+  const action = optional("action", context.action, scrub)
+  const locator = optional("locator", context.locator, scrub)
   return {
     action,
     locator,
@@ -48,11 +53,17 @@ export const redactContext = (context: OperationContext, scrub: Scrub): Operatio
   }
 }
 
+/** The path of a cause is made of actions and locators, and only as text. */
+const pathOf = (path: string, scrub: Scrub): string =>
+  scrub.policy.slots?.has("action") === true || scrub.policy.slots?.has("locator") === true
+    ? scrub.policy.mask
+    : scrub.text(path)
+
 export const redactFrame = (frame: Frame, scrub: Scrub): Frame => ({
   ...frame,
-  message: scrub.text(frame.message),
+  message: frame.code === undefined ? slotted("message", frame.message, scrub) : scrub.text(frame.message),
   ...(frame.type === undefined ? {} : { type: scrub.text(frame.type) }),
-  ...(frame.path === undefined ? {} : { path: scrub.text(frame.path) }),
-  ...(frame.detail === undefined ? {} : { detail: scrub.text(frame.detail) }),
+  ...(frame.path === undefined ? {} : { path: pathOf(frame.path, scrub) }),
+  ...(frame.detail === undefined ? {} : { detail: slotted("detail", frame.detail, scrub) }),
   ...(frame.metadata === undefined ? {} : { metadata: redactMetadata(frame.metadata, scrub) })
 })

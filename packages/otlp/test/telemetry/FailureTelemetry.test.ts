@@ -247,7 +247,7 @@ describe("a span", () => {
         ),
         Effect.provideService(
           Redaction.Redaction,
-          Redaction.make({ scanners: [{ name: "flower", pattern: /orchid/g, replace: (mask) => mask }] })
+          Redaction.make({ scanners: [{ name: "flower", pattern: /orchid/g, find: (match) => match }] })
         )
       )
       assert.strictEqual(named("call").attributes["error.type"], "sys.resource_exhausted")
