@@ -3,7 +3,13 @@ import { ErrorSnapshot, Projection } from "@holdfast/protocol"
 /** Every way in which a failure leaves, as text. */
 export const exits = (error: unknown, options?: ErrorSnapshot.Options): Readonly<Record<string, string>> => {
   const snapshot = ErrorSnapshot.of(error, options)
-  return exitsOf(snapshot, options)
+  const everything = { ...options, carry: "all" } as const
+  return {
+    ...exitsOf(snapshot, options),
+    carried: Projection.stringify(ErrorSnapshot.of(error, everything)),
+    carriedRpc: Projection.stringify(Projection.toRpc(error, everything)),
+    carriedProblem: Projection.stringify(Projection.toProblem(error, everything))
+  }
 }
 
 const exitsOf = (snapshot: ErrorSnapshot.ErrorSnapshot, options?: ErrorSnapshot.Options) => ({

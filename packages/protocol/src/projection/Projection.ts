@@ -5,7 +5,7 @@
 import { Report } from "@holdfast/core"
 import type { ProblemDetails } from "effect/http/ProblemDetails"
 import type { ErrorSnapshot, Options } from "../snapshot/ErrorSnapshot.ts"
-import { isPublic, reasonFor, snapshotOf } from "./input.ts"
+import { carriedFor, isPublic, reasonFor, snapshotOf } from "./input.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
@@ -113,6 +113,8 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
 /**
  * What another program reads. The detail is there only if it is public; `retryable` says whether to send it again.
  *
+ * - `carry`: whether the failure's own fields go along (`failure`), so that the other side rebuilds its class. Default: no.
+ *
  * @example
  * ```ts
  * import { Reasons } from "@holdfast/core"
@@ -134,7 +136,8 @@ export const toRpc = (input: unknown, options?: Options): RpcProjection => {
     detail: isPublic(snapshot) ? identity.detail : null,
     visibility: decision.visibility,
     hints: decision.default_hints,
-    retryable: decision.retryable
+    retryable: decision.retryable,
+    ...carriedFor(snapshot, options)
   }
 }
 

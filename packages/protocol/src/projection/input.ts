@@ -11,3 +11,12 @@ export const isPublic = ({ decision }: ErrorSnapshot.ErrorSnapshot): boolean => 
 /** The summary for the caller. */
 export const reasonFor = (snapshot: ErrorSnapshot.ErrorSnapshot): string =>
   isPublic(snapshot) ? snapshot.identity.reason : (snapshot.decision.title ?? snapshot.identity.reason)
+
+/** The failure's own fields, where both the snapshot and whoever sends it out agree that they may leave. */
+export const carriedFor = (
+  snapshot: ErrorSnapshot.ErrorSnapshot,
+  options: ErrorSnapshot.Options | undefined
+): { readonly failure?: ErrorSnapshot.CarriedFailure } =>
+  snapshot.failure !== undefined && (options?.carry === "all" || (options?.carry === "public" && isPublic(snapshot)))
+    ? { failure: snapshot.failure }
+    : {}

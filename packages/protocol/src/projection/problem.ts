@@ -1,6 +1,6 @@
 import type { ProblemDetails } from "effect/http/ProblemDetails"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { isPublic, reasonFor, snapshotOf } from "./input.ts"
+import { carriedFor, isPublic, reasonFor, snapshotOf } from "./input.ts"
 
 /** How problem details are made. */
 export interface ProblemOptions extends ErrorSnapshot.Options {
@@ -12,7 +12,8 @@ export interface ProblemOptions extends ErrorSnapshot.Options {
 
 /**
  * The failure as RFC 9457 problem details, ready for Effect's `ProblemDetails.toResponse`. The detail is there only if it
- * is public; `code`, `category`, `retryable` and `hints` are extensions.
+ * is public; `code`, `category`, `retryable` and `hints` are extensions, as are `retry_after_ms`, `violations` (if public) and `failure` (if
+ * carried) where there is something to say.
  *
  * @example
  * ```ts
@@ -38,6 +39,9 @@ export const toProblem = (input: unknown, options?: ProblemOptions): ProblemDeta
     code: identity.code,
     category: identity.category,
     retryable: decision.retryable,
-    hints: decision.default_hints
+    hints: decision.default_hints,
+    ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
+    ...(isPublic(snapshot) && snapshot.violations !== undefined ? { violations: snapshot.violations } : {}),
+    ...carriedFor(snapshot, options)
   }
 }

@@ -1,5 +1,6 @@
 import { Category, Visibility } from "@holdfast/core"
 import { Schema } from "effect"
+import { CarriedFailure } from "../snapshot/carried.ts"
 import { Context, Metadata, SourceFrame } from "../snapshot/schema.ts"
 
 const hints = Schema.Array(Schema.String)
@@ -51,6 +52,8 @@ export const RpcProjection = Schema.Struct({
   detail: Schema.NullOr(Schema.String),
   visibility: Visibility,
   hints,
-  retryable: Schema.Boolean
+  retryable: Schema.Boolean,
+  /** The failure's own fields, if they were asked for. */
+  failure: Schema.optionalKey(CarriedFailure)
 })
 export type RpcProjection = typeof RpcProjection.Type

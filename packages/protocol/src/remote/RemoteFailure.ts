@@ -1,5 +1,14 @@
 /**
  * How a failure comes back: the body that another program answered, as a failure that keeps the remote code.
  */
-export { decodeHttp, decodeLog, decodeProblem, decodeRpc, decodeSnapshot, UndecodableRemote } from "./decode.ts"
+export {
+  type Decoder,
+  decodeHttp,
+  decodeLog,
+  decodeProblem,
+  decodeRpc,
+  decodeSnapshot,
+  UndecodableRemote
+} from "./decode.ts"
+export type { Known } from "./known.ts"
 export { type Props, RemoteFailure } from "./failure.ts"

@@ -2,8 +2,10 @@ import { Category, Failure } from "@holdfast/core"
 import { Effect, Option, Schema } from "effect"
 import { HttpProjection, LogProjection, RpcProjection } from "../projection/schema.ts"
 import { fromUnknown } from "../snapshot/ErrorSnapshot.ts"
+import { CarriedFailure } from "../snapshot/carried.ts"
 import { cut } from "../text.ts"
 import { type Props, RemoteFailure } from "./failure.ts"
+import { type Known, rebuild } from "./known.ts"
 
 const limits = { body: 1_048_576, code: 256, text: 8192, hints: 16, hint: 512, excerpt: 256 } as const
 
@@ -43,30 +45,31 @@ const withCategory = (body: unknown): unknown => {
   return { ...body, category: isCategory(named) ? named : "sys" }
 }
 
-type Said = Omit<Props, "detail"> & { readonly detail: string | null }
+/** What a body says, whatever its format. */
+interface Said extends Omit<Props, "detail" | "path" | "retryAfter"> {
+  readonly detail: string | null
+  readonly path?: string | null
+  readonly retry_after_ms?: number | undefined
+  readonly failure?: CarriedFailure | undefined
+}
 
-const make = ({
-  category,
-  code,
-  detail,
-  hints,
-  reason,
-  retryable,
-  status,
-  visibility
-}: Said): RemoteFailure | undefined =>
-  isCode(code)
-    ? new RemoteFailure({
-        code,
-        category,
-        reason: cut(reason, limits.text),
-        status,
-        visibility,
-        hints: hints.slice(0, limits.hints).map((hint) => cut(hint, limits.hint)),
-        retryable,
-        ...(detail === null ? {} : { detail: cut(detail, limits.text) })
-      })
-    : undefined
+const make = (said: Said): RemoteFailure | undefined => {
+  const { category, code, detail, hints, metadata, path, reason, retry_after_ms, retryable, status, visibility } = said
+  if (!isCode(code)) return undefined
+  return new RemoteFailure({
+    code,
+    category,
+    reason: cut(reason, limits.text),
+    status,
+    visibility,
+    hints: hints.slice(0, limits.hints).map((hint) => cut(hint, limits.hint)),
+    retryable,
+    ...(path === undefined || path === null ? {} : { path: cut(path, limits.text) }),
+    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(detail === null ? {} : { detail: cut(detail, limits.text) }),
+    ...(retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, retry_after_ms) })
+  })
+}
 
 const excerptOf = (body: unknown): string => {
   try {
@@ -76,20 +79,34 @@ const excerptOf = (body: unknown): string => {
   }
 }
 
-const decoder =
-  (format: string, read: (body: unknown) => Said | undefined) =>
-  (body: unknown): Effect.Effect<RemoteFailure, UndecodableRemote> =>
+/**
+ * Reads a body. With a list of failure classes the declared class comes back where one of them has the code and its fields
+ * are there, so that `Effect.catchTag` works across the network; else the {@link RemoteFailure} does.
+ */
+export interface Decoder {
+  (body: unknown): Effect.Effect<RemoteFailure, UndecodableRemote>
+  <const Classes extends ReadonlyArray<Known>>(
+    body: unknown,
+    known: Classes
+  ): Effect.Effect<RemoteFailure | Classes[number]["Type"], UndecodableRemote>
+}
+
+/** @internal */
+export const decoder =
+  (format: string, read: (body: unknown) => Said | undefined): Decoder =>
+  (body: unknown, known: ReadonlyArray<Known> = []): Effect.Effect<never, UndecodableRemote> =>
     Effect.suspend(() => {
-      let failure: RemoteFailure | undefined
+      let failure: Failure.Any | undefined
       try {
         const said = read(parse(body))
-        failure = said && make(said)
+        const remote = said && make(said)
+        failure = remote && (rebuild(remote, said.failure, known) ?? remote)
       } catch {
         failure = undefined
       }
       return failure === undefined
         ? Effect.fail(new UndecodableRemote({ format, excerpt: excerptOf(body) }))
-        : Effect.succeed(failure)
+        : Effect.succeed(failure as never)
     })
 
 const reading =
@@ -122,15 +139,23 @@ export const decodeRpc = decoder(
 /** The failure in a log line made by `Projection.toLog`: JSON text, or what it was parsed to. */
 export const decodeLog = decoder(
   "log",
-  reading(LogProjection, (body) => ({ ...body, status: null, retryable: false }))
+  reading(LogProjection, ({ root_metadata, ...body }) => ({
+    ...body,
+    metadata: root_metadata,
+    status: null,
+    retryable: false
+  }))
 )
 
 /** The failure in a snapshot: JSON text, or what it was parsed to. `ErrorSnapshot.fromUnknown` gives the snapshot itself. */
 export const decodeSnapshot = decoder("snapshot", (body) =>
   Option.getOrUndefined(
-    Option.map(fromUnknown(body), ({ decision, identity }) => ({
+    Option.map(fromUnknown(body), ({ decision, failure, identity, retry_after_ms, root_metadata }) => ({
       ...identity,
       position: undefined,
+      metadata: root_metadata,
+      retry_after_ms,
+      failure,
       status: decision.http_status,
       visibility: decision.visibility,
       hints: decision.default_hints,
@@ -160,6 +185,8 @@ export const decodeProblem = decoder("problem", (body) => {
     status: typeof status === "number" && Number.isInteger(status) ? status : null,
     visibility: detail === null ? "internal" : "public",
     hints: Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
-    retryable: own(body, "retryable") === true
+    retryable: own(body, "retryable") === true,
+    retry_after_ms: Option.getOrUndefined(Schema.decodeUnknownOption(Schema.Finite)(own(body, "retry_after_ms"))),
+    failure: Option.getOrUndefined(Schema.decodeUnknownOption(CarriedFailure)(own(body, "failure")))
   }
 })

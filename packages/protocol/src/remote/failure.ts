@@ -1,5 +1,6 @@
 import { Category, Failure, Visibility } from "@holdfast/core"
 import { ErrorReporter, Schema } from "effect"
+import * as ErrorSnapshot from "../snapshot/schema.ts"
 
 /** What the other side said. */
 export interface Props extends Failure.Extras {
@@ -14,6 +15,10 @@ export interface Props extends Failure.Extras {
   readonly hints: ReadonlyArray<string>
   /** Whether it said that the same request may succeed when it is sent again. */
   readonly retryable: boolean
+  /** What it was doing, where the format says it. */
+  readonly path?: string
+  /** What its operations say for machines, where the format says it. */
+  readonly metadata?: ErrorSnapshot.Metadata
 }
 
 /**
@@ -40,7 +45,9 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
     status: Schema.NullOr(Schema.Int),
     visibility: Visibility,
     hints: Schema.Array(Schema.String),
-    retryable: Schema.Boolean
+    retryable: Schema.Boolean,
+    path: Schema.optionalKey(Schema.String),
+    metadata: Schema.optionalKey(ErrorSnapshot.Metadata)
   },
   { code: "sys.remote_failure" }
 ) {

@@ -3,17 +3,28 @@
  * Every projection is made from it. It holds no secret and no reference to the error, and it can be encoded and decoded.
  */
 import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, Option, Schema } from "effect"
+import { Cause, Duration, Effect, ErrorReporter, Option, Schema } from "effect"
 import { closed, type Origin, type Policy } from "../exposure/decision.ts"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
+import { carry as carried } from "./carried.ts"
 import { guard } from "./guard.ts"
 import { limitContexts, limitFrames, limitIdentity, limitMetadata } from "./limits.ts"
 import { redactWith } from "./redact.ts"
 import { type Context, ErrorSnapshot, schemaVersion } from "./schema.ts"
+import { secretsIn } from "./secrets.ts"
+import { violationsOf } from "./violations.ts"
 
+export { CarriedFailure } from "./carried.ts"
+export { Violation } from "./violations.ts"
 export { Context, DiagnosticReport, ErrorSnapshot, Metadata, schemaVersion, SourceFrame } from "./schema.ts"
 
-/** How a snapshot is made. Inside of an effect use {@link make}, which takes all three from the fiber. */
+/**
+ * Whose fields are carried, so that the other side can rebuild the declared class: `public` those of failures whose detail
+ * may be shown to callers, `all` everybody's, which is for peers inside the house.
+ */
+export type Carry = "public" | "all"
+
+/** How a snapshot is made. Inside of an effect use {@link make}, which takes the first three from the fiber. */
 export interface Options {
   /** Decides what may be shown. Default: `ExposurePolicy.contract`. */
   readonly policy?: Policy
@@ -21,6 +32,8 @@ export interface Options {
   readonly redaction?: Redaction.Policy
   /** The application's own table for foreign errors. Default: none. */
   readonly classify?: Classifier.Classify
+  /** Whether the failure's own fields go along, secrets masked. Default: no. */
+  readonly carry?: Carry
 }
 
 const originOf = (error: unknown, subject: Identity.Subject): Origin => {
@@ -71,16 +84,22 @@ const unreadable: ErrorSnapshot = {
 /** The snapshots that were made here, and need no second look. */
 const ours = new WeakSet<object>([unreadable])
 
+/** Nobody waits longer than that, and JSON knows no infinity. */
+const longest = 2 ** 31
+
+const millis = (pause: Duration.Duration): number => Math.min(longest, Math.max(0, Duration.toMillis(pause)))
+
 interface Made {
   readonly snapshot: ErrorSnapshot
   readonly defects: ReadonlyArray<unknown>
 }
 
 const build = (error: unknown, options: Options | undefined): Made => {
-  const { classify, policy = ExposurePolicy.contract, redaction = Redaction.standard } = options ?? {}
+  const { carry, classify, policy = ExposurePolicy.contract, redaction = Redaction.standard } = options ?? {}
   const subject = Identity.subject(error, classify)
+  const guarding = guard(redaction)
   const report = Report.of(error, {
-    redaction: guard(redaction),
+    redaction: guarding,
     ...(classify === undefined ? {} : { classify })
   })
   const identity = limitIdentity(report.identity)
@@ -94,6 +113,13 @@ const build = (error: unknown, options: Options | undefined): Made => {
     metadata: root_metadata,
     causes: source_frames
   })
+  const pause = Classifier.retryAfterOf(subject.error)
+  const secrets = () => secretsIn(error, subject.contexts, guarding)
+  const violations = violationsOf(subject.error, guarding, secrets)
+  const fields =
+    carry === "all" || (carry === "public" && decision.visibility === "public")
+      ? carried(subject.error, identity.detail, guarding, secrets)
+      : undefined
   const snapshot: ErrorSnapshot = {
     schema_version: schemaVersion,
     identity,
@@ -101,7 +127,10 @@ const build = (error: unknown, options: Options | undefined): Made => {
     report: { reason: identity.reason, detail: identity.detail, position: identity.position, context },
     operation: outermostAction(context),
     root_metadata,
-    source_frames
+    source_frames,
+    ...(pause === undefined ? {} : { retry_after_ms: millis(pause) }),
+    ...(violations.length === 0 ? {} : { violations }),
+    ...(fields === undefined ? {} : { failure: fields })
   }
   ours.add(snapshot)
   return { snapshot, defects }
@@ -136,9 +165,10 @@ export const of = (error: unknown, options?: Options): ErrorSnapshot => attempt(
  * The snapshot under the exposure policy, the redaction policy and the classifier in force. A policy that fails is
  * reported to the `ErrorReporter`s of the fiber, and the failure itself leaves as a closed 500.
  */
-export const make = (error: unknown): Effect.Effect<ErrorSnapshot> =>
+export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.Effect<ErrorSnapshot> =>
   Effect.withFiber((fiber) => {
     const { defects, snapshot } = attempt(error, {
+      ...options,
       policy: fiber.getRef(ExposurePolicy.ExposurePolicy),
       redaction: fiber.getRef(Redaction.Redaction),
       classify: fiber.getRef(Classifier.Classifier)

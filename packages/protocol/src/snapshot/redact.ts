@@ -62,6 +62,11 @@ export const redactWith = (snapshot: ErrorSnapshot, given: Redaction.Policy): Er
     report: { reason, detail, position, context: report.context.map((of) => context(of, scrub)) },
     operation: optional(snapshot.operation, scrub),
     root_metadata: metadata(snapshot.root_metadata, scrub),
-    source_frames: snapshot.source_frames.map((of) => frame(of, scrub))
+    source_frames: snapshot.source_frames.map((of) => frame(of, scrub)),
+    ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
+    // Their keys are the failure's own: what a further policy would leave of them rebuilds nothing.
+    ...(snapshot.violations === undefined
+      ? {}
+      : { violations: snapshot.violations.map((of) => ({ ...of, message: scrub.text(of.message) })) })
   }
 }

@@ -1,6 +1,8 @@
 import { Category, Identity } from "@holdfast/core"
 import { Schema } from "effect"
 import { ExposureDecision } from "../exposure/decision.ts"
+import { CarriedFailure } from "./carried.ts"
+import { Violation } from "./violations.ts"
 
 /** Text, boolean or finite number, by key. */
 export const Metadata = Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Finite]))
@@ -55,6 +57,12 @@ export const ErrorSnapshot = Schema.Struct({
   operation: Schema.NullOr(Schema.String),
   /** The metadata of all contexts, the innermost winning; keys in order. */
   root_metadata: Metadata,
-  source_frames: Schema.Array(SourceFrame)
+  source_frames: Schema.Array(SourceFrame),
+  /** How long to wait before it is tried again. Absent: nobody said. */
+  retry_after_ms: Schema.optionalKey(Schema.Finite),
+  /** What is wrong with the request, piece by piece. Absent: nothing. */
+  violations: Schema.optionalKey(Schema.Array(Violation)),
+  /** The failure's own fields. Absent: nobody asked for them. */
+  failure: Schema.optionalKey(CarriedFailure)
 })
 export type ErrorSnapshot = typeof ErrorSnapshot.Type

@@ -1,0 +1,59 @@
+import type { Category, Failure } from "@holdfast/core"
+import { Duration, Option, Schema } from "effect"
+import { type CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
+
+/** A class that `Failure.Tagged` made. */
+export type Known = Failure.Member & { readonly declared: Failure.Declared }
+
+/** What has to be known of a failure to rebuild it. */
+interface Remote {
+  readonly code: string
+  readonly category: Category
+  readonly detail?: string
+  readonly retryAfter?: Failure.Any["retryAfter"]
+}
+
+type Decode = (data: unknown) => Option.Option<Failure.Any>
+
+const indices = new WeakMap<ReadonlyArray<Known>, ReadonlyMap<string, Known>>()
+const decoders = new WeakMap<Known, Decode>()
+
+const classOf = (known: ReadonlyArray<Known>, code: string): Known | undefined => {
+  let index = indices.get(known)
+  if (index === undefined) {
+    index = new Map(known.map((Class) => [Class.declared.code, Class]))
+    indices.set(known, index)
+  }
+  return index.get(code)
+}
+
+const decoderOf = (Class: Known): Decode => {
+  let decode = decoders.get(Class)
+  if (decode === undefined) {
+    decode = Schema.decodeUnknownOption(Schema.toCodecJson(Class))
+    decoders.set(Class, decode)
+  }
+  return decode
+}
+
+/** The declared failure that a remote one is: from the fields that came along, else from what every format says. */
+export const rebuild = (
+  remote: Remote,
+  carried: CarriedFailure | undefined,
+  known: ReadonlyArray<Known>
+): Failure.Any | undefined => {
+  const Class = classOf(known, remote.code)
+  if (Class === undefined) return undefined
+  const decode = decoderOf(Class)
+  const { detail, retryAfter } = remote
+  const said = {
+    _tag: Class.declared.tag,
+    ...(detail === undefined ? {} : { detail }),
+    ...(retryAfter === undefined ? {} : { retryAfter: Duration.toMillis(retryAfter) })
+  }
+  const full =
+    carried?.version === carriedVersion && carried.data["_tag"] === Class.declared.tag
+      ? decode(carried.data)
+      : Option.none<Failure.Any>()
+  return Option.getOrUndefined(Option.orElse(full, () => decode(said)))
+}

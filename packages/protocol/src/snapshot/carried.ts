@@ -1,0 +1,68 @@
+import { Failure, type Redaction } from "@holdfast/core"
+import { Option, Schema } from "effect"
+
+/** The version of the member that carries a failure's own fields. Another one is not read. */
+export const carriedVersion = 1
+
+/** The fields of a declared failure as its own schema encodes them, secrets masked. */
+export const CarriedFailure = Schema.Struct({
+  version: Schema.Int,
+  data: Schema.Record(Schema.String, Schema.Unknown)
+})
+export type CarriedFailure = typeof CarriedFailure.Type
+
+/** Fields that take more room than this are not carried: half of them would be none. */
+const maxCarried = 16_384
+
+const codecs = new WeakMap<object, (failure: Failure.Any) => Option.Option<unknown>>()
+
+const encoderOf = (failure: Failure.Any): ((failure: Failure.Any) => Option.Option<unknown>) | undefined => {
+  const Class: unknown = failure.constructor
+  if (typeof Class !== "function" || !Schema.isSchema(Class)) return undefined
+  let encode = codecs.get(Class)
+  if (encode === undefined) {
+    encode = Schema.encodeUnknownOption(Schema.toCodecJson(Class as unknown as Failure.Member))
+    codecs.set(Class, encode)
+  }
+  return encode
+}
+
+const scrub = (value: unknown, text: (text: string) => string, policy: Redaction.Policy): unknown => {
+  if (typeof value === "string") return text(value)
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => scrub(item, text, policy))
+  // Not by assignment: a key called __proto__ is a key.
+  return Object.fromEntries(
+    Object.entries(value).map(([key, of]) => [
+      text(key),
+      policy.isSecretKey(key) ? policy.mask : scrub(of, text, policy)
+    ])
+  )
+}
+
+/**
+ * The fields of a failure for the wire. `detail` is the one of the snapshot, which is already clean and bounded. Nothing
+ * where the failure has no schema, cannot be encoded, or is too large.
+ */
+export const carry = (
+  error: unknown,
+  detail: string | null,
+  policy: Redaction.Policy,
+  secrets: () => ReadonlySet<string> | undefined
+): CarriedFailure | undefined => {
+  try {
+    if (!Failure.isFailure(error)) return undefined
+    const known = secrets()
+    if (known === undefined) return undefined
+    const leaf = Failure.leafOf(error)
+    const encoded = Option.getOrUndefined(encoderOf(leaf)?.(leaf) ?? Option.none())
+    const json = encoded === undefined ? undefined : JSON.stringify(encoded)
+    if (json === undefined || json.length > maxCarried) return undefined
+    const clean = scrub(JSON.parse(json), (text) => policy.text(text, known).toWellFormed(), policy)
+    if (typeof clean !== "object" || clean === null || Array.isArray(clean)) return undefined
+    const own = leaf.detail === undefined || detail === null ? {} : { detail }
+    return { version: carriedVersion, data: { ...clean, ...own } }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,74 @@
+import type { Redaction } from "@holdfast/core"
+import { Schema } from "effect"
+import { cut } from "../text.ts"
+
+/** One thing that is wrong with what the caller sent. */
+export const Violation = Schema.Struct({
+  /** Where, as a path of names and indices joined by dots. */
+  path: Schema.String,
+  /** Stable key of the rule that was broken. */
+  code: Schema.String,
+  /** The rule in words. */
+  message: Schema.String
+})
+export type Violation = typeof Violation.Type
+
+const most = 64
+
+const isViolations = Schema.is(Schema.Array(Violation))
+
+const leaves = (issue: unknown, path: ReadonlyArray<PropertyKey>, into: Array<Violation>, depth: number): void => {
+  if (into.length >= most || depth > 64 || typeof issue !== "object" || issue === null) return
+  const { _tag, issue: inner, issues, path: own } = issue as Readonly<Record<string, unknown>>
+  const at = Array.isArray(own) ? [...path, ...(own as ReadonlyArray<PropertyKey>)] : path
+  if (Array.isArray(issues) && issues.length > 0) {
+    for (const next of issues) leaves(next, at, into, depth + 1)
+  } else if (inner !== undefined) {
+    leaves(inner, at, into, depth + 1)
+  } else if (typeof _tag === "string") {
+    // What was sent stays out of it: the message of an issue repeats it.
+    const code = _tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()
+    into.push({ path: at.map(String).join("."), code, message: messages[code] ?? "not valid" })
+  }
+}
+
+const messages: Readonly<Record<string, string>> = {
+  missing_key: "is required",
+  unexpected_key: "is not expected",
+  invalid_type: "has the wrong type",
+  invalid_value: "is not an allowed value",
+  any_of: "matches none of the alternatives"
+}
+
+const ofSchemaError = (error: unknown): ReadonlyArray<Violation> => {
+  if (typeof error !== "object" || error === null || !("_tag" in error) || error._tag !== "SchemaError") return []
+  const found: Array<Violation> = []
+  leaves((error as { readonly issue?: unknown }).issue, [], found, 0)
+  return found
+}
+
+/**
+ * What is wrong with the request, piece by piece: the failure's own field `violations`, else what a `SchemaError` says, if
+ * the failure is one or has one as its cause.
+ */
+export const violationsOf = (
+  error: unknown,
+  policy: Redaction.Policy,
+  secrets: () => ReadonlySet<string> | undefined
+): ReadonlyArray<Violation> => {
+  try {
+    if (typeof error !== "object" || error === null) return []
+    const { cause, violations } = error as { readonly cause?: unknown; readonly violations?: unknown }
+    const own = isViolations(violations) ? violations : undefined
+    const found = own ?? [...ofSchemaError(error), ...ofSchemaError(cause)]
+    if (found.length === 0) return []
+    const known = secrets()
+    if (known === undefined) return []
+    const text = (value: string): string => cut(policy.text(value, known), 512)
+    return found
+      .slice(0, most)
+      .map(({ code, message, path }) => ({ path: text(path), code: text(code), message: text(message) }))
+  } catch {
+    return []
+  }
+}
