@@ -16,17 +16,27 @@ const names = globSync("*.bench.ts", { cwd: here })
   .filter((name) => wanted.length === 0 || wanted.includes(name))
   .toSorted()
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+const median = (values: ReadonlyArray<number>): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 const measure = (file: string, index: number): Measured => {
-  const runs = Array.from({ length: processes }, () =>
-    JSON.parse(
-      execFileSync(
-        process.execPath,
-        ["--expose-gc", "--max-semi-space-size=256", "--conditions=@holdfast/source", join(here, "worker.ts"), file, String(index)],
-        { encoding: "utf8" }
-      )
-    ) as Measured
+  const runs = Array.from(
+    { length: processes },
+    () =>
+      JSON.parse(
+        execFileSync(
+          process.execPath,
+          [
+            "--expose-gc",
+            "--max-semi-space-size=256",
+            "--conditions=@holdfast/source",
+            join(here, "worker.ts"),
+            file,
+            String(index)
+          ],
+          { encoding: "utf8" }
+        )
+      ) as Measured
   )
   return {
     ...runs[0]!,
@@ -37,7 +47,11 @@ const measure = (file: string, index: number): Measured => {
 }
 
 const time = (ns: number): string =>
-  ns < 1000 ? `${Math.round(ns)} ns` : ns < 1_000_000 ? `${(ns / 1000).toFixed(2)} µs` : `${(ns / 1_000_000).toFixed(2)} ms`
+  ns < 1000
+    ? `${Math.round(ns)} ns`
+    : ns < 1_000_000
+      ? `${(ns / 1000).toFixed(2)} µs`
+      : `${(ns / 1_000_000).toFixed(2)} ms`
 
 const ratio = (value: number): string => (value >= 10 ? value.toFixed(0) : value.toFixed(2))
 
