@@ -1,6 +1,6 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Failure, type Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Fallback, Retry, Timeout } from "@holdfast/resilience"
+import { Backoff, CircuitBreaker, Deadline, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
 import { Cause, Context, Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -36,6 +36,37 @@ const policies: ReadonlyArray<readonly [string, Effect.Effect<Protect, unknown>]
   ],
   ["Timeout", Effect.succeed(Timeout.timeout("1 minute"))],
   ["Timeout, disconnected", Effect.succeed(Timeout.timeout({ after: "1 minute", disconnect: true }))],
+  ["Timeout, with a deadline", Effect.succeed(Deadline.within("1 minute"))],
+  [
+    "Retry, with a budget",
+    Effect.map(RetryBudget.make(RetryBudget.inFlight()), (budget) => Retry.retry(Retry.make({ budget })))
+  ],
+  [
+    "CircuitBreaker, watching calls in flight",
+    Effect.map(
+      CircuitBreaker.make({ name: "contract", trip: CircuitBreaker.slowRate({ slowerThan: "1 minute" }) }),
+      (breaker) => CircuitBreaker.protect(breaker)
+    )
+  ],
+  [
+    "CircuitBreaker, keyed",
+    Effect.map(CircuitBreaker.keyed({ name: "contract" }), (keyed) => CircuitBreaker.protect(keyed.get("a")))
+  ],
+  [
+    "Policy, the usual stack",
+    Effect.map(
+      Policy.make("contract", { timeout: "1 minute", retry: {}, circuitBreaker: {}, attemptTimeout: "30 seconds" }),
+      (policy) => Policy.protect(policy)
+    )
+  ],
+  ["Policy, retry alone", Effect.map(Policy.make("contract", { retry: {} }), (policy) => Policy.protect(policy))],
+  [
+    "Policy, another order",
+    Effect.map(
+      Policy.ordered("contract", [Policy.circuitBreaker({}), Policy.retry({}), Policy.timeout("1 minute")]),
+      (policy) => Policy.protect(policy)
+    )
+  ],
   ["Fallback", Effect.succeed((self) => Fallback.value(self, "never used") as typeof self)],
   [
     "Fallback.chain",

@@ -1,6 +1,8 @@
 /** Stops calling a dependency that keeps failing, and finds out by itself when it is back. */
-import type { ConfigError, Reasons } from "@holdfast/core"
+import { ConfigError, type Reasons } from "@holdfast/core"
 import { Context, Effect, Function, Layer, Result } from "effect"
+import { readConfig } from "../internal/config.ts"
+import { fromShape, Shape } from "./config.ts"
 import { type CircuitBreaker as Breaker, type Handle, Single } from "./handle.ts"
 import * as Machine from "./machine.ts"
 import { decode, type Options } from "./options.ts"
@@ -108,6 +110,39 @@ export const protect: {
 /** A layer with one breaker under {@link CircuitBreaker}. */
 export const layer = (options: Options): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
   Layer.effect(CircuitBreaker, make(options))
+
+/**
+ * A layer with one breaker whose options come from the `ConfigProvider`, under a path that is its name by default:
+ * `failures` in a row, or `failureRate` with `calls` or `time` and `minimumCalls`; `openFor`, and `maxOpenFor` to let it
+ * grow; `successes`, `probes`, `mode`. Failures name the path.
+ *
+ * @example
+ * ```ts
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.CircuitBreaker
+ *   return (yield* breaker.health).rules[0]?.rule
+ * })
+ * const provider = ConfigProvider.fromUnknown({ payments: { failures: 3, openFor: "10 seconds" } })
+ * const layer = CircuitBreaker.layerConfig("payments").pipe(Layer.provide(ConfigProvider.layer(provider)))
+ * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => "3 failures in a row"
+ * ```
+ */
+export const layerConfig = (name: string, path = name): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
+  Layer.effect(CircuitBreaker, fromConfig(name, path))
+
+const fromConfig = (name: string, path: string): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
+  readConfig(Shape, path, (read, shape) => fromShape(read, shape)).pipe(
+    Effect.flatMap((options) => make({ ...options, name })),
+    Effect.mapError((error) => {
+      const at = error.path.replace(/^(?:CircuitBreaker|Backoff\.exponential)(?=\.)/, path)
+      return at === error.path
+        ? error
+        : new ConfigError.InvalidValue({ path: at, source: "configuration", expected: error.expected })
+    })
+  )
 
 /** The class that {@link Service} makes. */
 export interface ServiceClass<Self, Id extends string> extends Context.ServiceClass<Self, Id, CircuitBreaker> {

@@ -37,15 +37,21 @@ export const within: {
 } = Function.dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Reasons.Timeout, R> => {
-    const after = millis("Deadline.within", limit, { above: 0 })
-    const plan = Timeout.planOf(after)
-    return Effect.withFiber((fiber) => {
-      const now = nowOf(fiber)
-      const at = Math.min(now + after, fiber.getRef(Deadline) ?? Infinity)
-      return Timeout.run(Effect.provideService(self, Deadline, at), plan, at - now)
-    })
+    const plan = Timeout.planOf(millis("Deadline.within", limit, { above: 0 }))
+    return enforce(self, plan)
   }
 )
+
+/** The effect under a timeout that everything inside knows of. */
+export const enforce = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  plan: Timeout.Plan
+): Effect.Effect<A, E | Reasons.Timeout, R> =>
+  Effect.withFiber((fiber) => {
+    const now = nowOf(fiber)
+    const at = Math.min(now + plan.after, fiber.getRef(Deadline) ?? Infinity)
+    return Timeout.run(Effect.provideService(self, Deadline, at), plan, at - now)
+  })
 
 /** The time that is left; none without a deadline. Never negative. */
 export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.withFiber((fiber) => {

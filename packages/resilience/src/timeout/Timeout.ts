@@ -32,24 +32,30 @@ export const planOf = (input: Duration.Input | Options): Plan => {
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
 
-/** Which limit was hit: the timeout's own, or a deadline around it that left less. */
-const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, Reasons.Timeout> =>
+/**
+ * What a deadline around the timeout stopped. The work was given less than it was promised: that says nothing about the
+ * health of whoever was called, and there is no time to call again.
+ */
+const atDeadline = { ...Reasons.Timeout.declared, retry: "never", health: "ignored" } as const
+
+/** Whether a failure is a timeout that a deadline caused, and not the timeout's own limit. */
+export const isAtDeadline = (error: unknown): boolean =>
+  Failure.isFailure(error) && (error[Failure.TypeId] as object) === atDeadline
+
+/** Fails with the limit that was hit: the timeout's own, or a deadline around it that left less. */
+export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, Reasons.Timeout> =>
   Effect.withFiber((fiber) => {
-    const isDeadline = limit < after
     const given = Duration.millis(Math.max(0, limit))
+    const own = { after: given, ...(operation === undefined ? undefined : { operation }) }
+    const isDeadline = limit < after
     spanEvent(fiber, "resilience.timeout", {
       "resilience.timeout.after": Duration.toSeconds(given),
       "resilience.timeout.limit": isDeadline ? "deadline" : "timeout"
     })
-    return Effect.fail(
-      Failure.stackless(Reasons.Timeout, {
-        after: given,
-        ...(operation === undefined ? undefined : { operation }),
-        ...(isDeadline
-          ? { detail: `${operation ?? "no answer"} before the deadline, after ${Duration.format(given)}` }
-          : undefined)
-      })
-    )
+    if (!isDeadline) return Effect.fail(Failure.stackless(Reasons.Timeout, own))
+    const detail = `${operation ?? "no answer"} before the deadline, after ${Duration.format(given)}`
+    const failure = Failure.stackless(Reasons.Timeout, { ...own, detail })
+    return Effect.fail(Object.defineProperty(failure, Failure.TypeId, { value: atDeadline }))
   })
 
 /** Resumes as soon as one of the fibers has ended, whatever its exit. */
@@ -93,7 +99,7 @@ export const timeout: {
 )
 
 /** The milliseconds a timeout has where the fiber stands: its own, or what a deadline leaves. */
-const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
+export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
   const deadline = fiber.getRef(Deadline)
   return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
 }

@@ -1,0 +1,112 @@
+import { Cause, Effect } from "effect"
+import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
+import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
+import type { Single } from "../circuit-breaker/handle.ts"
+import * as Deadline from "../deadline/Deadline.ts"
+import { nowOf } from "../internal/fiber.ts"
+import * as Retry from "../retry/Retry.ts"
+import { type Plan as RetryPlan, Run } from "../retry/run.ts"
+import * as Timeout from "../timeout/Timeout.ts"
+import type { Compiled } from "./options.ts"
+
+type Any = Effect.Effect<unknown, unknown, unknown>
+
+export type Protect = (self: Any) => Any
+
+/** The stages of the usual stack; each may be missing. */
+interface Stack {
+  readonly total: Timeout.Plan | undefined
+  readonly retry: RetryPlan | undefined
+  readonly breaker: Single | undefined
+  readonly attempt: Timeout.Plan | undefined
+}
+
+const order = ["timeout", "retry", "circuitBreaker", "timeout"] as const
+
+/** The stages as the usual stack, if they stand in its order. */
+const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Stack | undefined => {
+  const found: Array<Compiled | undefined> = [undefined, undefined, undefined, undefined]
+  let slot = 0
+  for (const [i, stage] of stages.entries()) {
+    // A lone timeout in front of anything is the total; behind it, or alone and innermost of all, it is the attempt's.
+    if (stage.kind === "timeout" && i > 0) slot = Math.max(slot, 1)
+    while (slot < order.length && order[slot] !== stage.kind) slot++
+    if (slot === order.length) return undefined
+    found[slot++] = stage
+  }
+  const [total, retry, , attempt] = found
+  const totalPlan = total?.kind === "timeout" ? total.plan : undefined
+  // A total timeout that does not wait for finalizers needs a fiber of its own to leave behind.
+  if (totalPlan?.disconnect) return undefined
+  return {
+    total: totalPlan,
+    retry: retry?.kind === "retry" ? retry.plan : undefined,
+    breaker: found[2] === undefined ? undefined : (breaker as Single),
+    attempt: attempt?.kind === "timeout" ? attempt.plan : undefined
+  }
+}
+
+/**
+ * The usual stack in one pass. The total timeout needs neither a fiber nor a timer of its own: each attempt runs under
+ * whichever limit is nearer, and no wait is begun that would end after it. One fiber per attempt, and none without timeouts.
+ */
+const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
+  // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
+  const rest = { ...(attempt ?? total)!, after: Infinity }
+  const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
+  return (self) =>
+    Effect.withFiber<unknown, unknown, unknown>((fiber) => {
+      const startedAt = isTimed ? nowOf(fiber) : 0
+      const endsAt = total === undefined ? Infinity : startedAt + total.after
+      const outer = fiber.getRef(Deadline.Deadline) ?? Infinity
+      const ends = Math.min(endsAt, outer)
+      const work = endsAt < outer ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
+      const once =
+        attempt === undefined && total === undefined && breaker === undefined
+          ? work
+          : Effect.withFiber<unknown, unknown, unknown>((fiber) => {
+              const left = ends === Infinity ? Infinity : ends - nowOf(fiber)
+              const isOwn = attempt !== undefined && attempt.after < left
+              const call = Timeout.run(work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
+              return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
+            })
+      let all = once
+      if (retry !== undefined) {
+        const budget = retry.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
+        const ledger = budget === undefined ? retry.ledger : ledgerOf(budget)
+        const run = new Run(once, retry, ledger, startedAt, endsAt)
+        all = ledger === undefined ? run.attemptNext : run.counted(ledger)
+      }
+      return endsAt < outer ? Effect.catchCause(all, (cause) => asTotal(cause, total!)) : all
+    })
+}
+
+/** Inside, the end of the total time is a deadline, which blames nobody; to the caller it is this policy's timeout. */
+const asTotal = (cause: Cause.Cause<unknown>, total: Timeout.Plan): Effect.Effect<never, unknown> => {
+  const [reason] = cause.reasons
+  return cause.reasons.length === 1 && Cause.isFailReason(reason!) && Timeout.isAtDeadline(reason.error)
+    ? Timeout.timedOut(total, total.after)
+    : Effect.failCause(cause)
+}
+
+/** Any other order: the policies around each other, as they stand. */
+export const nest =
+  (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Protect =>
+  (self) =>
+    stages.reduceRight<Any>((inner, stage, i) => {
+      switch (stage.kind) {
+        case "timeout":
+          return i === 0 && stage.plan.after !== Infinity
+            ? Deadline.enforce(inner, stage.plan)
+            : Effect.withFiber((fiber) => Timeout.run(inner, stage.plan, Timeout.limitOf(stage.plan, fiber)))
+        case "retry":
+          return Retry.retry(inner, stage.policy)
+        case "circuitBreaker":
+          return protect(inner, breaker!)
+      }
+    }, self)
+
+export const protection = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Protect => {
+  const stack = stackOf(stages, breaker)
+  return stack === undefined ? nest(stages, breaker) : fuse(stack)
+}

@@ -1,0 +1,259 @@
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Reasons } from "@holdfast/core"
+import { Backoff, CircuitBreaker, Deadline, Policy } from "@holdfast/resilience"
+import { dependency, type Script } from "@holdfast/resilience/testing"
+import { type Cause, Clock, Effect, Exit, Fiber, Logger, Option, Random } from "effect"
+import * as fc from "fast-check"
+import { TestClock } from "effect/testing"
+import type { Compiled } from "../../src/policy/options.ts"
+import { nest } from "../../src/policy/run.ts"
+
+const failure = () => new Reasons.NetworkError({})
+
+const usual = {
+  timeout: "10 seconds",
+  retry: { attempts: 3, backoff: Backoff.constant("1 second") },
+  circuitBreaker: { trip: CircuitBreaker.consecutive(5), openFor: "30 seconds" },
+  attemptTimeout: "2 seconds"
+} as const satisfies Policy.Options
+
+/** The same stages under each other, which only the recommended order is spared. */
+const parts = (options: Policy.Options) => [
+  ...(options.timeout === undefined ? [] : [Policy.timeout(options.timeout)]),
+  ...(options.retry === undefined ? [] : [Policy.retry(options.retry)]),
+  ...(options.circuitBreaker === undefined ? [] : [Policy.circuitBreaker(options.circuitBreaker)]),
+  ...(options.attemptTimeout === undefined ? [] : [Policy.timeout(options.attemptTimeout)])
+]
+
+/** Runs it while the clock goes on, and gives what came of it, and when. */
+const observed = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const startedAt = yield* Clock.currentTimeMillis
+    const fiber = yield* Effect.exit(effect).pipe(
+      Effect.flatMap((exit) => Effect.map(Clock.currentTimeMillis, (now) => [exit, now - startedAt] as const)),
+      Effect.forkChild
+    )
+    yield* TestClock.adjust("10 minutes")
+    return yield* Fiber.join(fiber)
+  })
+
+const failureOf = <E>(exit: Exit.Exit<unknown, E>): E =>
+  (Exit.isFailure(exit) ? (exit.cause.reasons[0] as Cause.Fail<E>).error : assert.fail("it succeeded")) as E
+
+describe("a pipeline", () => {
+  it.effect("prints itself, outermost first", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        String(yield* Policy.make("payments", usual)),
+        "payments: Timeout(10s) → Retry(3 attempts, constant 1s up to 1d) → CircuitBreaker(5 failures in a row, open 30s) → Timeout(2s)"
+      )
+      assert.strictEqual(
+        String(yield* Policy.ordered("reports", [Policy.circuitBreaker({}), Policy.retry({ attempts: 2 })])),
+        "reports: CircuitBreaker(5 failures in a row, open 1m) → Retry(2 attempts, exponential 100ms full jitter up to 20s)"
+      )
+    })
+  )
+
+  it.effect("describes its stages for tests and documentation", () =>
+    Effect.gen(function* () {
+      const { stages } = yield* Policy.make("payments", Policy.http)
+      assert.deepStrictEqual(
+        stages.map(({ kind, place }) => [place, kind]),
+        [
+          ["timeout", "timeout"],
+          ["retry", "retry"],
+          ["circuitBreaker", "circuitBreaker"],
+          ["attemptTimeout", "timeout"]
+        ]
+      )
+    })
+  )
+
+  it.effect("retries, counts every attempt in its circuit, and limits each attempt", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", usual)
+      const dep = yield* dependency({
+        value: "paid",
+        steps: [Effect.never, Effect.fail(failure())] as ReadonlyArray<Effect.Effect<string, Reasons.NetworkError>>
+      })
+      const [exit, at] = yield* observed(Policy.protect(dep.call, policy))
+      assert.deepStrictEqual([exit, at], [Exit.succeed("paid"), 4000])
+      assert.deepStrictEqual(dep.instants, [0, 3000, 4000])
+      const down = yield* dependency<string, Reasons.NetworkError>({ value: "", failures: Infinity, failure })
+      yield* observed(Policy.protect(down.call, policy))
+      yield* observed(Policy.protect(down.call, policy))
+      assert.strictEqual(down.calls, 5)
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "half_open")
+    })
+  )
+
+  it.effect("ends at its total time as its own timeout, and blames nobody inside for it", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", {
+        ...usual,
+        timeout: { after: "5 seconds", operation: "pay" },
+        circuitBreaker: { trip: CircuitBreaker.consecutive(3) }
+      })
+      const [exit, at] = yield* observed(Policy.protect(Effect.never, policy))
+      assert.strictEqual(at, 5000)
+      assert.strictEqual(String(failureOf(exit).message), "timeout error: pay after 5s")
+      const rules = (yield* policy.circuitBreaker!.health).rules[0]
+      assert.strictEqual(rules?.failures, 1)
+    })
+  )
+
+  it.effect("does not begin a wait that its total time would cut", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", {
+        timeout: "2500 millis",
+        retry: { attempts: 10, backoff: Backoff.constant("1 second"), exhausted: "wrap" }
+      })
+      const [exit, at] = yield* observed(Policy.protect(failure(), policy))
+      const error = failureOf(exit)
+      assert.strictEqual(at, 2000)
+      assert.strictEqual(error._tag === "RetriesExhausted" && error.limit, "deadline")
+    })
+  )
+
+  it.effect("lets everything inside know its deadline, and keeps a sooner one around it", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", usual)
+      const left = Effect.map(Deadline.remaining, Option.map(String))
+      assert.deepStrictEqual(yield* Policy.protect(left, policy), Option.some("10000 millis"))
+      const inner = Policy.protect(left, policy).pipe(Deadline.within("1 second"))
+      assert.deepStrictEqual(yield* inner, Option.some("1000 millis"))
+    })
+  )
+})
+
+describe("the fused stack and the same stages around each other", () => {
+  const script = fc.record({
+    steps: fc.array(
+      fc.tuple(fc.constantFrom("ok", "fail", "refuse", "die"), fc.constantFrom(0, 500, 1999, 3000, 60_000)),
+      {
+        maxLength: 8
+      }
+    ),
+    timeout: fc.option(fc.constantFrom("4 seconds", "9 seconds"), { nil: undefined }),
+    retry: fc.option(
+      fc.record({
+        attempts: fc.integer({ min: 1, max: 4 }),
+        backoff: fc.constantFrom(Backoff.none, Backoff.constant("1 second"), Backoff.linear("700 millis")),
+        exhausted: fc.constantFrom("original" as const, "wrap" as const)
+      }),
+      { nil: undefined }
+    ),
+    circuitBreaker: fc.option(
+      fc
+        .integer({ min: 1, max: 3 })
+        .map((n) => ({ trip: CircuitBreaker.consecutive(n), openFor: "5 seconds" as const })),
+      { nil: undefined }
+    ),
+    attemptTimeout: fc.option(fc.constantFrom("2 seconds", "3 seconds"), { nil: undefined })
+  })
+
+  it.effect(
+    "end alike, at the same instant, after the same calls, with the same circuit",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(script, ({ steps, ...options }) => {
+            const stages = parts(options as Policy.Options)
+            if (stages.length === 0) return Promise.resolve()
+            const world = (make: Effect.Effect<Policy.Policy<unknown>, unknown>) =>
+              Effect.gen(function* () {
+                const policy = yield* make
+                const effects = steps.map(([kind, time]) => {
+                  const end: Effect.Effect<string, Reasons.NetworkError | Reasons.NotFound> =
+                    kind === "ok"
+                      ? Effect.succeed("ok")
+                      : kind === "die"
+                        ? Effect.die("bug")
+                        : Effect.fail(kind === "fail" ? failure() : new Reasons.NotFound({}))
+                  return time === 0 ? end : Effect.andThen(Effect.sleep(time), end)
+                })
+                const seen: Array<unknown> = []
+                const dep = yield* dependency<string, Reasons.NetworkError | Reasons.NotFound>({
+                  value: "after",
+                  steps: effects
+                } satisfies Script<string, Reasons.NetworkError | Reasons.NotFound>)
+                for (let call = 0; call < 3; call++) {
+                  const [exit, at] = yield* observed(Policy.protect(dep.call, policy))
+                  const what = Exit.isSuccess(exit)
+                    ? exit.value
+                    : exit.cause.reasons.map((r) => (r._tag === "Fail" ? (r.error as { _tag: string })._tag : r._tag))
+                  seen.push([what, at, yield* policy.circuitBreaker?.health ?? Effect.succeed(undefined)])
+                }
+                return [seen, dep.instants]
+              }).pipe(Effect.provide([TestClock.layer(), Logger.layer([])]))
+            return Effect.gen(function* () {
+              const fused = yield* world(Policy.make("same", options as Policy.Options))
+              const nested = yield* world(Policy.ordered("same", stages).pipe(Effect.map(unfused)))
+              assert.deepStrictEqual(fused, nested)
+            }).pipe(Effect.runPromise)
+          }),
+          { numRuns: 200 }
+        )
+      ),
+    60_000
+  )
+})
+
+describe("ten thousand interrupted calls", () => {
+  it.effect("leave nothing behind", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("fuzzed", {
+        ...usual,
+        circuitBreaker: { trip: CircuitBreaker.consecutive(3), openFor: 20, halfOpen: { concurrent: 3, outOf: 6 } },
+        retry: { attempts: 5, backoff: Backoff.constant(3) },
+        attemptTimeout: 7
+      })
+      let running = 0
+      const call = Effect.gen(function* () {
+        running++
+        yield* Effect.sleep(yield* Random.nextIntBetween(0, 10))
+        if (yield* Random.nextBoolean) return yield* failure()
+      }).pipe(Effect.ensuring(Effect.sync(() => void running--)), Policy.protect(policy))
+      for (let round = 0; round < 100; round++) {
+        const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(call))
+        yield* TestClock.adjust(yield* Random.nextIntBetween(0, 30))
+        yield* Fiber.interruptAll(fibers)
+        assert.strictEqual(running, 0)
+      }
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.void.pipe(Policy.protect(policy), Effect.replicateEffect(2))
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "closed")
+    })
+  )
+})
+
+describe("types", () => {
+  const self = Effect.succeed(1) as Effect.Effect<number, Reasons.NotFound, "needs">
+
+  it("say which failures the stages add", () => {
+    const full = Effect.runSync(Policy.make("a", usual))
+    expectTypeOf(Policy.protect(self, full)).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NotFound | Reasons.Timeout | Reasons.CircuitOpen, "needs">
+    >()
+    const retrying = Effect.runSync(Policy.make("a", { retry: { attempts: 2 } }))
+    expectTypeOf(self.pipe(Policy.protect(retrying))).toEqualTypeOf<typeof self>()
+    const wrapping = Effect.runSync(Policy.make("a", { retry: { exhausted: "wrap" } }))
+    expectTypeOf(self.pipe(Policy.protect(wrapping))).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NotFound | Reasons.RetriesExhausted, "needs">
+    >()
+    const own = Effect.runSync(Policy.ordered("a", [Policy.circuitBreaker({}), Policy.retry({})]))
+    expectTypeOf(self.pipe(Policy.protect(own))).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NotFound | Reasons.CircuitOpen, "needs">
+    >()
+    class Payments extends Policy.Service<Payments>()("test/policy/Payments", { timeout: 1 }) {}
+    expectTypeOf(self.pipe(Payments.protect)).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NotFound | Reasons.Timeout, "needs" | Payments>
+    >()
+  })
+})
+
+/** The pipeline with its stages as separate policies: what the fused one must be equal to. */
+const unfused = <X>(policy: Policy.Policy<X>): Policy.Policy<X> => {
+  const stages = policy.stages as ReadonlyArray<Compiled>
+  return Object.assign(policy, { protect: nest(stages, policy.circuitBreaker) })
+}

@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ConfigError } from "@holdfast/core"
+import { Reasons } from "@holdfast/core"
+import { Backoff, CircuitBreaker, Policy } from "@holdfast/resilience"
+import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+
+const problem = <A>(make: Effect.Effect<A, ConfigError.InvalidValue>) =>
+  Effect.map(Effect.flip(make), ({ expected, path }) => `${path}: ${expected}`)
+
+const down = Effect.suspend(() => Effect.fail(new Reasons.NetworkError({})))
+
+describe("a pipeline is refused", () => {
+  it.effect.each([
+    [{}, "Policy.p: at least one of timeout, retry, circuitBreaker, attemptTimeout"],
+    [{ timeout: 0 }, "Policy.p.timeout: a duration greater than 0 ms"],
+    [{ attemptTimeout: -1 }, "Policy.p.attemptTimeout: a duration greater than 0 ms"],
+    [{ retry: { attempts: 0 } }, "Policy.p.retry.attempts: a whole number, 1 or more"],
+    [
+      { circuitBreaker: { openFor: 0 } },
+      "Policy.p.circuitBreaker.openFor: a finite duration greater than 0 ms, or a Backoff"
+    ],
+    [
+      { timeout: "1 second", attemptTimeout: "1 second" },
+      "Policy.p.attemptTimeout: less than the 1s of the timeout around it, or it can never be reached"
+    ],
+    [
+      { timeout: "1 second", retry: { maxElapsed: "5 seconds" } },
+      "Policy.p.retry.maxElapsed: less than the 1s of the timeout around it, or it can never be reached"
+    ],
+    [
+      { timeout: "1 second", retry: { backoff: Backoff.constant("1 second") } },
+      "Policy.p.retry.backoff: a first wait shorter than the 1s of the timeout around it"
+    ]
+  ] as ReadonlyArray<readonly [Policy.Options, string]>)("with the place and the reason: %j", ([options, message]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* problem(Policy.make("p", options)), message)
+    })
+  )
+
+  it.effect("when its order cannot mean what it says", () =>
+    Effect.gen(function* () {
+      const order = (...steps: ReadonlyArray<Policy.AnyStep>) => problem(Policy.ordered("p", steps))
+      const { circuitBreaker, retry, timeout } = Policy
+      assert.match(yield* order(retry({}), retry({})), /^Policy\.p\.steps\.1: no more than one retry/)
+      assert.match(
+        yield* order(circuitBreaker({}), circuitBreaker({})),
+        /^Policy\.p\.steps\.1: no more than one circuit/
+      )
+      assert.match(yield* order(timeout(100), timeout(100)), /^Policy\.p\.steps\.1: less than the 100ms/)
+      assert.match(
+        yield* order(timeout(1000), retry({}), timeout(100), circuitBreaker({})),
+        /^Policy\.p\.steps\.2: a place inside of the circuit breaker/
+      )
+      assert.match(yield* order(), /^Policy\.p: at least one/)
+      assert.match(yield* problem(Policy.make("", { timeout: 1 })), /^Policy\.name/)
+    })
+  )
+})
+
+describe("an order of one's own", () => {
+  it.effect("has the breaker count one failure per exhausted retry when it stands outside", () =>
+    Effect.gen(function* () {
+      const trip = CircuitBreaker.consecutive(10)
+      const again = { attempts: 3, backoff: Backoff.none }
+      const outside = yield* Policy.ordered("p", [Policy.circuitBreaker({ trip }), Policy.retry(again)])
+      const inside = yield* Policy.make("p", { retry: again, circuitBreaker: { trip } })
+      for (const policy of [outside, inside]) yield* Effect.exit(Policy.protect(down, policy))
+      assert.strictEqual((yield* outside.circuitBreaker!.health).rules[0]?.failures, 1)
+      assert.strictEqual((yield* inside.circuitBreaker!.health).rules[0]?.failures, 3)
+    })
+  )
+})
+
+const from = (value: unknown) => ConfigProvider.layer(ConfigProvider.fromUnknown(value))
+
+describe("a pipeline from configuration", () => {
+  it.effect("reads every option, from a file or from the environment", () =>
+    Effect.gen(function* () {
+      const file = from({
+        payments: {
+          timeout: "10 seconds",
+          attemptTimeout: "1500",
+          retry: { attempts: 4, base: "50 millis", cap: "1 second", jitter: "equal", maxElapsed: "8 seconds" },
+          circuitBreaker: { failureRate: 0.2, time: "30 seconds", minimumCalls: 20, openFor: "5 seconds" }
+        }
+      })
+      const text =
+        "payments: Timeout(10s) → Retry(4 attempts, exponential 50ms equal jitter up to 1s, within 8s) → CircuitBreaker(20% failures of 30s, at least 20, open 5s) → Timeout(1s 500ms)"
+      assert.strictEqual(String(yield* Policy.fromConfig("payments").pipe(Effect.provide(file))), text)
+      const environment = ConfigProvider.layer(
+        ConfigProvider.fromEnv({ env: { payments_timeout: "3 seconds", payments_retry_attempts: "2" } })
+      )
+      const read = yield* Policy.fromConfig("payments").pipe(Effect.provide(environment))
+      assert.strictEqual(
+        String(read),
+        "payments: Timeout(3s) → Retry(2 attempts, exponential 100ms full jitter up to 20s)"
+      )
+    })
+  )
+
+  it.effect("has defaults for what is not configured", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.fromConfig("p", { path: "db", defaults: Policy.database }).pipe(
+        Effect.provide(from({ db: { timeout: "9 seconds", retry: { attempts: 5 } } }))
+      )
+      assert.deepStrictEqual(
+        policy.stages.map(({ text }) => text),
+        [
+          "Timeout(9s)",
+          "Retry(5 attempts, exponential 20ms full jitter up to 500ms)",
+          "CircuitBreaker(5 failures in a row, open 10s)",
+          "Timeout(2s)"
+        ]
+      )
+    })
+  )
+
+  it.effect.each([
+    [{ timeout: "soon" }, "p.timeout: a duration such as 30 seconds, or a number of milliseconds"],
+    [{ timeout: "0" }, "p.timeout: a duration greater than 0 ms"],
+    [{ retry: { attempts: "many" } }, "p.retry.attempts: a number"],
+    [{ retry: { attempts: 0 } }, "p.retry.attempts: a whole number, 1 or more"],
+    [{ retry: { cap: "0 millis" } }, "p.retry.cap: a finite duration greater than 0 ms"],
+    [{ circuitBreaker: { failureRate: 2 } }, "p.circuitBreaker.trip.threshold: a number from 0 to 1"],
+    [{ circuitBreaker: { calls: 5 } }, "p.circuitBreaker.failureRate: a rate for the window that is given"],
+    [{ circuitBreaker: { mode: "on" } }, "p.circuitBreaker.mode: automatic, isolated, disabled, metrics_only"]
+  ] as ReadonlyArray<readonly [object, string]>)("is refused with the path: %j", ([config, message]) =>
+    Effect.gen(function* () {
+      const made = Policy.fromConfig("p").pipe(Effect.provide(from({ p: config })))
+      assert.strictEqual(yield* problem(made as never), message)
+    })
+  )
+
+  it.effect("of a breaker alone names the path, too", () =>
+    Effect.gen(function* () {
+      const layer = (config: object) =>
+        Layer.build(CircuitBreaker.layerConfig("db").pipe(Layer.provide(from({ db: config })))).pipe(Effect.scoped)
+      assert.strictEqual(
+        yield* problem(layer({ openFor: "0" })),
+        "db.openFor: a finite duration greater than 0 ms, or a Backoff"
+      )
+      assert.strictEqual(yield* problem(layer({ failures: "few" })), "db.failures: a number")
+    })
+  )
+})
+
+describe("reloading", () => {
+  it.effect("keeps the circuit, its open time and its counts, and lets calls in flight finish as they began", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("p", {
+        circuitBreaker: { trip: CircuitBreaker.consecutive(3), openFor: "30 seconds" }
+      })
+      const gate = yield* Deferred.make<string>()
+      const slow = yield* Effect.forkChild(Policy.protect(Deferred.await(gate), policy), { startImmediately: true })
+      yield* Effect.exit(Policy.protect(down, policy))
+      yield* policy
+        .reload()
+        .pipe(
+          Effect.provide(
+            from({ p: { attemptTimeout: "1 second", circuitBreaker: { failures: 3, openFor: "5 seconds" } } })
+          )
+        )
+      assert.strictEqual(String(policy), "p: CircuitBreaker(3 failures in a row, open 5s) → Timeout(1s)")
+      assert.strictEqual((yield* policy.circuitBreaker!.health).rules[0]?.failures, 1)
+      yield* TestClock.adjust("2 seconds")
+      yield* Deferred.succeed(gate, "late")
+      assert.strictEqual(yield* Fiber.join(slow), "late")
+      yield* Effect.replicateEffect(Effect.exit(Policy.protect(down, policy)), 3)
+      yield* policy.reconfigure({ circuitBreaker: { trip: CircuitBreaker.consecutive(1), openFor: "1 hour" } })
+      yield* TestClock.adjust(4_999)
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "open")
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "half_open")
+    })
+  )
+
+  it.effect("changes nothing when the new options are wrong", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("p", { timeout: "1 second", circuitBreaker: {} })
+      const before = String(policy)
+      yield* Effect.flip(policy.reconfigure({ circuitBreaker: { openFor: 0 } }))
+      yield* Effect.flip(policy.reload().pipe(Effect.provide(from({ p: { timeout: "soon" } }))))
+      assert.strictEqual(String(policy), before)
+    })
+  )
+
+  it.effect("reaches effects that were protected before", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("p", { retry: { attempts: 2, backoff: Backoff.none } })
+      let calls = 0
+      const effect = Effect.suspend(() => (calls++, down)).pipe(Policy.protect(policy))
+      yield* Effect.exit(effect)
+      yield* policy.reconfigure({ retry: { attempts: 5, backoff: Backoff.none } })
+      yield* Effect.exit(effect)
+      assert.strictEqual(calls, 7)
+    })
+  )
+})
+
+describe("layers", () => {
+  class Shared extends Policy.Service<Shared>()("test/policy/Shared", {
+    circuitBreaker: { trip: CircuitBreaker.consecutive(1) }
+  }) {}
+
+  it.effect("of one value share a circuit, and two of them do not", () =>
+    Effect.gen(function* () {
+      const state = Effect.flatMap(Effect.service(Shared), (policy) => policy.circuitBreaker!.state)
+      const open = Effect.exit(down.pipe(Shared.protect)).pipe(Effect.andThen(state))
+      assert.strictEqual(yield* open.pipe(Effect.provide(Shared.layer)), "open")
+      assert.strictEqual(yield* state.pipe(Effect.provide(Shared.layer)), "closed")
+      const both = Effect.all([open.pipe(Effect.provide(Shared.layer)), state.pipe(Effect.provide(Shared.layer))])
+      assert.deepStrictEqual(yield* both, ["open", "closed"])
+    })
+  )
+
+  it.effect("from configuration name the path when they cannot be built", () =>
+    Effect.gen(function* () {
+      const layer = Shared.layerConfig("shared").pipe(
+        Layer.provide(from({ shared: { circuitBreaker: { failures: 0 } } }))
+      )
+      const exit = yield* Effect.exit(Effect.void.pipe(Shared.protect, Effect.provide(layer)))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.include(String(exit), "shared.circuitBreaker.trip")
+    })
+  )
+})
