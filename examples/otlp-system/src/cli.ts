@@ -22,8 +22,8 @@ const flags = {
     Argument.variadic()
   ),
   config: Flag.String("config").pipe(
-    Flag.withDescription("A TOML file with endpoint, headers, timeouts, retry, breaker and spool"),
-    Flag.withDefault(here("otlp-system.toml"))
+    Flag.withDescription("A TOML file with endpoint, headers, timeouts, retry, breaker and spool. Default: the sample"),
+    Flag.optional
   ),
   endpoint: Flag.String("endpoint").pipe(
     Flag.withDescription("A collector, such as http://127.0.0.1:4318. Default: an embedded one that has a bad day"),
@@ -52,9 +52,11 @@ const logsTo = (directory: string) =>
   )
 
 const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {
-  const embedded = yield* Configuration.namesNoCollector(options.endpoint)
-  const config = yield* Configuration.load({ file: options.config, endpoint: options.endpoint })
-  const directory = Option.getOrElse(options.spool, () => config.spool.directory ?? ".holdfast/otlp-system")
+  const embedded = yield* Configuration.namesNoCollector({ file: options.config, endpoint: options.endpoint })
+  const file = Option.getOrElse(options.config, () => here("otlp-system.toml"))
+  const config = yield* Configuration.load({ file, endpoint: options.endpoint })
+  const root = Option.getOrElse(options.spool, () => config.spool.directory ?? ".holdfast/otlp-system")
+  const directory = Configuration.partOf(root, config, embedded)
   const path = yield* Path.Path
   const files =
     options.files.length > 0 ? options.files : yield* samples(path.relative(".", here("data"))).pipe(Effect.orDie)
@@ -99,6 +101,7 @@ const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Inf
       Effect.gen(function* () {
         const { last, style } = yield* Screen.Screen
         const summary = yield* summarize
+        if (Render.isEmpty(summary) && !options.json) return
         yield* options.json ? Screen.print(JSON.stringify(summary, null, 2)) : last(Render.summary(style, summary))
       })
     )

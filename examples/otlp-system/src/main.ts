@@ -20,15 +20,18 @@ const exitTable = {
 
 /** The chain on standard error, unless the command line has already said what is wrong. */
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-  if (isUsageError(cause) || Cause.hasInterruptsOnly(cause)) return Effect.void
+  if (isUsageError(cause)) return Effect.void
   const report = Report.fromCause(cause)
   const { client, operator } = Identity.primary(cause).classification.hints
   const hints = [...client, ...operator].map((hint) => `  Hint: ${hint}`)
   return printError([Report.chain(report), ...hints].join("\n"))
 }
 
-/** Exit codes by kind of failure, in the way of sysexits. */
-const teardown: Runtime.Teardown = (exit, onExit) =>
+/** Exit codes by kind of failure, in the way of sysexits. An interruption passes by every handler, so it is told here. */
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
+    process.stderr.write("Interrupted. Run the same command again to go on.\n")
+  }
   onExit(
     Exit.isSuccess(exit)
       ? 0
@@ -36,6 +39,7 @@ const teardown: Runtime.Teardown = (exit, onExit) =>
         ? Projection.Exit.Usage
         : Projection.exitCode(exit.cause, { exitTable })
   )
+}
 
 Command.run(command, { version: "0.1.0" }).pipe(
   Effect.tapCause(explain),

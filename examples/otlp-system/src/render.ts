@@ -42,6 +42,10 @@ const table = (rows: ReadonlyArray<readonly [string, string]>): string => {
   return rows.map(([name, value]) => `  ${name.padEnd(left)}  ${value.padStart(right)}`).join("\n")
 }
 
+/** Whether nothing has happened that is worth a table. */
+export const isEmpty = ({ attempts, inherited, read, rejections, resumed }: Summary): boolean =>
+  read + resumed + inherited + attempts + rejections === 0
+
 /** The last word: where every span went, and what it took. */
 export const summary = (style: Style, it: Summary): string => {
   const spans: Array<readonly [string, string]> = [["spans read", number(it.read)]]

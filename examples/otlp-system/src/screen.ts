@@ -17,10 +17,16 @@ export class Screen extends Context.Service<Screen, Service>()("examples/otlp-sy
 
 const clearLine = "\r\u001b[2K"
 
+/** Nobody may be reading any more (`npm start | head -1`); the work goes on all the same. */
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
+
 const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
   Effect.callback((resume) => {
     stream.write(text, () => resume(Effect.void))
   })
+
+/** A pseudo-terminal may not know how wide it is. */
+const columns = (): number => (process.stdout.columns > 0 ? process.stdout.columns : 80)
 
 /**
  * Standard output. Colour on a terminal, unless `NO_COLOR` is set to anything (https://no-color.org); no moving line where
@@ -29,7 +35,7 @@ const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
 export const layer: Layer.Layer<Screen> = Layer.effect(
   Screen,
   Effect.gen(function* () {
-    const isTerminal = process.stdout.isTTY === true
+    const isTerminal = process.stdout.isTTY === true && process.env["TERM"] !== "dumb"
     const noColor = yield* Config.option(Config.String("NO_COLOR")).pipe(
       Effect.orElseSucceed(() => Option.none<string>())
     )
@@ -54,7 +60,7 @@ export const layer: Layer.Layer<Screen> = Layer.effect(
         }),
       live: (text) => {
         if (!isTerminal) return Effect.void
-        moving = text.slice(0, process.stdout.columns + (colour ? 9 : 0))
+        moving = text.slice(0, columns() - 1 + (colour ? 9 : 0))
         return show(`${clearLine}${moving}`)
       },
       last: (text) => Effect.andThen(still, show(`\n${text}\n`))

@@ -2,16 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { spawn } from "node:child_process"
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -50,7 +41,8 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
       child.stdout.on("data", (chunk) => (stdout += String(chunk)))
       child.stderr.on("data", (chunk) => (stderr += String(chunk)))
       const ended = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })))
-      return { kill: (signal: NodeJS.Signals) => child.kill(signal), ended: Effect.promise(() => ended) }
+      const closeOutput = () => void child.stdout.destroy()
+      return { closeOutput, kill: (signal: NodeJS.Signals) => child.kill(signal), ended: Effect.promise(() => ended) }
     }),
     ({ kill }) => Effect.sync(() => kill("SIGKILL"))
   )
@@ -86,10 +78,14 @@ const config = (directory: string): string => {
   return path
 }
 
-const spooled = (directory: string): number => {
-  const spool = join(directory, "spool")
-  return existsSync(spool) ? readdirSync(spool).filter((name) => name.endsWith(".seg")).length : 0
+/** The spools in a directory, one for each collector. */
+const spools = (directory: string): ReadonlyArray<string> => {
+  const root = join(directory, "spool")
+  return existsSync(root) ? readdirSync(root).map((name) => join(root, name)) : []
 }
+
+const spooled = (directory: string): number =>
+  spools(directory).flatMap((spool) => readdirSync(spool).filter((name) => name.endsWith(".seg"))).length
 
 describe("the program against the embedded receiver", () => {
   it.live(
@@ -108,7 +104,7 @@ describe("the program against the embedded receiver", () => {
         assert.isAbove(summary.millisIn.open ?? 0, 0)
         // A batch that was deferred and then refused for good is in both of these.
         assert.isAtLeast(summary.drained + summary.deadLettered, summary.deferred)
-        assert.lengthOf(readdirSync(join(directory, "spool", "dead-letter")), 2)
+        assert.lengthOf(readdirSync(join(directory, "spool", "embedded", "dead-letter")), 2)
       }).pipe(Effect.scoped),
     60_000
   )
@@ -172,7 +168,7 @@ describe("the program and a collector that goes away", () => {
           const stopped = yield* first.ended.pipe(Effect.timeout("4 seconds"))
           assert.strictEqual(stopped.code, 130)
           assert.match(stopped.stdout, /lost +0\n/)
-          assert.strictEqual(stopped.stderr, "")
+          assert.strictEqual(stopped.stderr, "Interrupted. Run the same command again to go on.\n")
 
           yield* receiver.behave({ kind: "healthy" })
           const second = yield* runToEnd(args)
@@ -201,6 +197,38 @@ describe("the program and a collector that goes away", () => {
         assert.match(ended.stdout, /waiting in the spool +5,430\n/)
       }).pipe(Effect.scoped),
     60_000
+  )
+})
+
+describe("two collectors", () => {
+  it.live(
+    "never get what was kept for the other, and never count what the other has got",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporary
+        const [away, here] = [yield* Receiver.make(), yield* Receiver.make()]
+        yield* away.behave({ kind: "outage" })
+        const to = (receiver: Receiver.Service) =>
+          runToEnd(["--config", config(directory), "--endpoint", receiver.endpoint, samples[0]!])
+        assert.strictEqual((yield* to(away)).code, 75)
+        assert.strictEqual((yield* to(here)).code, 0)
+        assert.deepInclude(yield* here.count, { distinct: 1750, duplicates: 0 })
+        yield* away.behave({ kind: "healthy" })
+        assert.strictEqual((yield* to(away)).code, 0)
+        assert.deepInclude(yield* away.count, { distinct: 1750, duplicates: 0 })
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live("the one of the user's own configuration is used without a flag", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const receiver = yield* Receiver.make()
+      const path = config(directory)
+      writeFileSync(path, `endpoint = ${JSON.stringify(receiver.endpoint)}\n${readFileSync(path, "utf8")}`)
+      assert.strictEqual((yield* runToEnd(["--config", path, samples[0]!])).code, 0)
+      assert.strictEqual((yield* receiver.count).distinct, 1750)
+    }).pipe(Effect.scoped)
   )
 })
 
@@ -329,11 +357,21 @@ describe("what cannot work", () => {
 })
 
 describe("the screen", () => {
+  it.live("may be closed while the work goes on", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const receiver = yield* Receiver.make()
+      const running = yield* start(["--config", config(directory), "--endpoint", receiver.endpoint, samples[0]!])
+      running.closeOutput()
+      assert.strictEqual((yield* running.ended).code, 0)
+      assert.strictEqual((yield* receiver.count).distinct, 1750)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("has neither colour nor a moving line where there is no terminal", () =>
     Effect.gen(function* () {
       const directory = yield* temporary
       const receiver = yield* Receiver.make()
-      mkdirSync(join(directory, "spool"), { recursive: true })
       const ended = yield* runToEnd(["--config", config(directory), "--endpoint", receiver.endpoint, samples[0]!])
       assert.notInclude(ended.stdout, "\u001b")
       assert.notInclude(ended.stdout, "\r")
