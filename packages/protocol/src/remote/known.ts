@@ -46,14 +46,11 @@ export const rebuild = (
   if (Class === undefined) return undefined
   const decode = decoderOf(Class)
   const { detail, retryAfter } = remote
-  const said = {
-    _tag: Class.declared.tag,
-    ...(detail === undefined ? {} : { detail }),
-    ...(retryAfter === undefined ? {} : { retryAfter: Duration.toMillis(retryAfter) })
-  }
+  const pause = retryAfter === undefined ? {} : { retryAfter: Duration.toMillis(retryAfter) }
+  const said = { _tag: Class.declared.tag, ...(detail === undefined ? {} : { detail }), ...pause }
   const full =
     carried?.version === carriedVersion && carried.data["_tag"] === Class.declared.tag
-      ? decode(carried.data)
+      ? decode({ ...pause, ...carried.data })
       : Option.none<Failure.Any>()
   return Option.getOrUndefined(Option.orElse(full, () => decode(said)))
 }

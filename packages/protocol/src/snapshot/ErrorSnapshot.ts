@@ -15,6 +15,7 @@ import { secretsIn } from "./secrets.ts"
 import { violationsOf } from "./violations.ts"
 
 export { CarriedFailure } from "./carried.ts"
+export { localizeWith as localize, type Localization } from "./localize.ts"
 export { Violation } from "./violations.ts"
 export { Context, DiagnosticReport, ErrorSnapshot, Metadata, schemaVersion, SourceFrame } from "./schema.ts"
 

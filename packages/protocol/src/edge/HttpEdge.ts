@@ -1,0 +1,7 @@
+/**
+ * Failures over HTTP, both ways: a server answers any `Cause` with the right projection, a client gets the declared failure
+ * back.
+ */
+export { client, failureOf } from "./client.ts"
+export type { Format } from "./accept.ts"
+export { handled, layer, type Options, response } from "./server.ts"

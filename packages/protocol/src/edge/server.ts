@@ -1,0 +1,177 @@
+import { type Catalog, Identity, Reasons } from "@holdfast/core"
+import { Cause, Effect, ErrorReporter, type Layer, Option, Random } from "effect"
+import type { unhandled } from "effect/Types"
+import * as HttpRouter from "effect/http/HttpRouter"
+import { isHttpServerError } from "effect/http/HttpServerError"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Respondable from "effect/http/HttpServerRespondable"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
+import * as Projection from "../projection/Projection.ts"
+import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { type Format, formatFor, localesOf } from "./accept.ts"
+
+/** How failures are answered. */
+export interface Options {
+  /** The format for callers that accept both or say nothing. Default: `"json"`, the HTTP projection. */
+  readonly prefer?: Format
+  /** The beginning of the type URI of a problem. Default: none, and the type is `about:blank`. */
+  readonly typeBase?: string
+  /** Whether the failure's own fields go along in a problem. Default: no. */
+  readonly carry?: ErrorSnapshot.Carry
+  /** The header that names the request on both sides. Default: `x-correlation-id`. */
+  readonly correlationHeader?: string
+  /** Titles by locale, then by code; `Content-Language` says which was used. Default: none. */
+  readonly titles?: Catalog.Titles
+}
+
+const requestId = /^[\w.:+/=-]{1,128}$/
+
+const digits = (n: number): string => n.toString(16).padStart(8, "0")
+
+const word = Effect.map(Random.nextIntBetween(0, 2 ** 32), digits)
+
+/** The caller's own name for the request, else that of the trace, else a new one. */
+const correlationId = (given: string | undefined): Effect.Effect<string> =>
+  given !== undefined && requestId.test(given)
+    ? Effect.succeed(given)
+    : Effect.option(Effect.currentSpan).pipe(
+        Effect.flatMap((span) =>
+          Option.isSome(span)
+            ? Effect.succeed(span.value.traceId)
+            : Effect.map(Effect.all([word, word, word, word]), (words) => words.join(""))
+        )
+      )
+
+interface Met {
+  readonly error: unknown
+  /** The status, where the protocol and not a policy decides it. */
+  readonly status?: number
+}
+
+/** The server's own errors, in the words of this house. */
+const translated = (error: unknown, request: HttpServerRequest): Met => {
+  const primary = Cause.isCause(error) ? Identity.primary(error).error : error
+  if (!isHttpServerError(primary)) return { error }
+  switch (primary.reason._tag) {
+    case "RouteNotFound":
+      return { error: new Reasons.NotFound({ detail: `no route for ${request.method}` }), status: 404 }
+    case "RequestParseError":
+      return {
+        error: new Reasons.ValidationError({ detail: "the request cannot be read", cause: primary }),
+        status: 400
+      }
+    default:
+      return { error }
+  }
+}
+
+const withStatus = (snapshot: ErrorSnapshot.ErrorSnapshot, http_status: number | undefined) =>
+  http_status === undefined ? snapshot : { ...snapshot, decision: { ...snapshot.decision, http_status } }
+
+/**
+ * The answer to a request that failed with this error or `Cause`: the HTTP projection, or problem details if the caller
+ * prefers them, under the policies of the fiber. `Retry-After` says when to come back, the correlation header names the
+ * request, `Content-Language` the language of the title.
+ */
+export const response = (
+  error: unknown,
+  options: Options = {}
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest
+    const { carry, correlationHeader = "x-correlation-id", prefer = "json", titles, typeBase } = options
+    const met = translated(error, request)
+    const made = withStatus(yield* ErrorSnapshot.make(met.error, carry === undefined ? {} : { carry }), met.status)
+    const { locale, snapshot } = ErrorSnapshot.localize(made, {
+      titles: titles ?? {},
+      locales: localesOf(request.headers["accept-language"])
+    })
+    const problem = formatFor(request.headers["accept"], prefer) === "problem"
+    const body = problem
+      ? Projection.toProblem(snapshot, {
+          ...(typeBase === undefined ? {} : { typeBase }),
+          ...(carry === undefined ? {} : { carry })
+        })
+      : Projection.toHttp(snapshot)
+    const pause = snapshot.retry_after_ms
+    return HttpServerResponse.text(Projection.stringify(body), {
+      status: snapshot.decision.http_status,
+      contentType: problem ? ProblemDetails.contentType : "application/json",
+      headers: {
+        [correlationHeader]: yield* correlationId(request.headers[correlationHeader.toLowerCase()]),
+        vary: "accept, accept-language",
+        "cache-control": "no-store",
+        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
+        ...(locale === undefined ? {} : { "content-language": locale })
+      }
+    })
+  })
+
+/** What brings its own answer along: an error that knows how to respond, a response that was thrown. */
+const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
+  const thrown = cause.reasons.find((reason) => Cause.isDieReason(reason) && isResponse(reason.defect))
+  if (thrown !== undefined && Cause.isDieReason(thrown)) return Effect.succeed(thrown.defect as never)
+  const failed = cause.reasons.find(Cause.isFailReason)
+  return failed !== undefined && Respondable.isRespondable(failed.error) && !isHttpServerError(failed.error)
+    ? Respondable.toResponse(failed.error)
+    : undefined
+}
+
+const isResponse = HttpServerResponse.isHttpServerResponse
+
+/**
+ * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
+ * `ErrorReporter`s of the fiber. An error that brings its own answer along (`HttpServerRespondable`) gives that one.
+ *
+ * - `prefer`: default `"json"`. `typeBase`, `carry`, `titles`: default none. `correlationHeader`: default `x-correlation-id`.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { HttpEdge } from "@holdfast/protocol/http"
+ * import { Effect } from "effect"
+ * import { HttpEffect } from "effect/http"
+ *
+ * const handler = HttpEffect.toWebHandler(HttpEdge.handled(Effect.fail(new Reasons.NotFound({ detail: "order 7" }))))
+ * const response = await handler(new Request("http://localhost/orders/7"))
+ * response.status // => 400
+ * ```
+ */
+export const handled = <E, R>(
+  self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  options?: Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
+  Effect.catchCause(self, (cause) => {
+    const own = ownAnswer(cause)
+    if (own !== undefined) return own
+    const answer = response(cause, options)
+    return Cause.hasInterruptsOnly(cause) ? answer : Effect.andThen(ErrorReporter.report(cause), answer)
+  })
+
+/**
+ * {@link handled} for every route of an `HttpRouter`, those that do not exist included: one layer beside the routes.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { HttpEdge } from "@holdfast/protocol/http"
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter } from "effect/http"
+ *
+ * const routes = HttpRouter.add("GET", "/orders/:id", Effect.fail(new Reasons.NotFound({ detail: "order 7" })))
+ * const app = Layer.mergeAll(routes, HttpEdge.layer({ prefer: "problem" }))
+ *
+ * const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
+ * const answer = await handler(new Request("http://localhost/orders/7"))
+ * answer.headers.get("content-type") // => "application/problem+json"
+ * await dispose()
+ * ```
+ */
+export const layer = (options?: Options): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.middleware(
+    // The router wants middleware to leave room for errors of other middleware.
+    (effect) =>
+      handled(effect, options) as Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest>,
+    { global: true }
+  )

@@ -1,0 +1,1 @@
+export * as HttpEdge from "./edge/HttpEdge.ts"
