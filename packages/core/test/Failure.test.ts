@@ -82,10 +82,23 @@ describe("Failure.Tagged", () => {
     assert.strictEqual(new Clumsy().message, "clumsy")
   })
 
+  it("shows its code and fields, without secrets, where it is inspected", () => {
+    const text = inspect(new LoginRefused({ user: "ada", password: "hunter2!", key: Redacted.make("k-123456") }))
+    assert.match(text, /^LoginRefused: refused: ada with <redacted> and <redacted>\n\s+at /)
+    assert.include(text, "code: 'biz.login.refused'")
+    assert.include(text, "password: '<redacted>'")
+  })
+
   it("refuses fields of the wrong type", () => {
-    expect(() => new StockUnavailable({ sku: "A-1", requested: 1.5 })).toThrow(/validation failed/)
+    expect(() => new StockUnavailable({ sku: "A-1", requested: 1.5 })).toThrow(
+      /^Failure "StockUnavailable": requested: Expected an integer$/
+    )
     // @ts-expect-error a field is missing
-    expect(() => new StockUnavailable({ sku: "A-1" })).toThrow(/validation failed/)
+    expect(() => new StockUnavailable({ sku: "A-1" })).toThrow(/^Failure "StockUnavailable": requested: Missing key$/)
+    // @ts-expect-error the compiler knows, too; the value, which may be a secret, is not shown
+    const secret = () => new LoginRefused({ user: "ada", password: 12345, key: Redacted.make("k") })
+    expect(secret).toThrow(Failure.InvalidFields)
+    expect(secret).not.toThrow(/12345/)
   })
 
   it("survives JSON with detail and retryAfter, without cause and position", () => {
@@ -145,7 +158,7 @@ describe("Failure.Tagged", () => {
 })
 
 const declare = (tag: string, code: string, extra?: object) => () =>
-  Failure.Tagged<Failure.Any>()(tag, {}, { code, ...extra })
+  Failure.Tagged<Failure.Any>()(tag, {}, { code: code as Failure.Code, ...extra })
 
 describe("a wrong declaration", () => {
   const table: ReadonlyArray<readonly [string, () => unknown, RegExp]> = [
@@ -157,9 +170,31 @@ describe("a wrong declaration", () => {
     ["a status that is no error", declare("X6", "biz.fine", { http: 200 }), /http status 200 is not an error status/],
     ["an empty reason", declare("X7", "biz.silent", { reason: " " }), /reason is empty/],
     [
+      "a member that does not belong",
+      declare("X8", "biz.misspelt", { severty: "Info" }),
+      /"severty" is no member of a declaration\. There are code, /
+    ],
+    [
+      "a value that is none of its kind",
+      declare("X9", "biz.sometimes", { retry: "sometimes" }),
+      /retry cannot be "sometimes"\. Use one of never, transient, throttled/
+    ],
+    [
       "a reserved field",
-      () => Failure.Tagged<Failure.Any>()("X8", { cause: Schema.String }, { code: "biz.reserved" }),
+      // @ts-expect-error every failure already has a cause
+      () => Failure.Tagged<Failure.Any>()("X10", { cause: Schema.String }, { code: "biz.reserved" }),
       /field "cause" is reserved/
+    ],
+    [
+      "a field that would hide a method",
+      () => Failure.Tagged<Failure.Any>()("X11", { toString: Schema.String }, { code: "biz.reserved" }),
+      /field "toString" is reserved/
+    ],
+    [
+      "a code that the compiler can already tell is none",
+      // @ts-expect-error there is no such category
+      () => Failure.Tagged<Failure.Any>()("X12", {}, { code: "printer.offline" }),
+      /starts with "printer", which is no category/
     ]
   ]
   it.each(table)("%s is refused where it stands, with the fix", (_name, wrong, message) => {

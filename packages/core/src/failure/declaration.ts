@@ -1,4 +1,4 @@
-import type { Category, GrpcCode, Health, Retryability, Severity, Visibility } from "../classification.ts"
+import { Category, GrpcCode, Health, Retryability, Severity, Visibility } from "../classification.ts"
 
 /**
  * What a failure says about itself, once. Everything else (policies, telemetry, projections) reads it.
@@ -69,13 +69,53 @@ export interface Declared<Code extends string = string> {
   readonly replacedBy: string | undefined
 }
 
+/** A code as far as the compiler can check it. */
+export type Code = `${Category}.${string}`
+
+/** Thrown when a failure is made with fields that it was not declared to have. Says which, never with what value. */
+export class InvalidFields extends Error {
+  override readonly name = "InvalidFields"
+}
+
 /** Thrown while a class is being declared: a mistake in the program text, with the fix in the message. */
 export class InvalidDeclaration extends Error {
   override readonly name = "InvalidDeclaration"
 }
 
+const literals: Readonly<Record<string, ReadonlyArray<string>>> = {
+  retry: Retryability.literals,
+  health: Health.literals,
+  severity: Severity.literals,
+  grpc: GrpcCode.literals,
+  visibility: Visibility.literals
+}
+
+const members: ReadonlySet<string> = new Set([
+  "code",
+  "reason",
+  "detail",
+  "http",
+  "hints",
+  "callSite",
+  "deprecated",
+  "replacedBy",
+  ...Object.keys(literals)
+])
+
+/** What the compiler says of a declaration, for those who do not ask it. */
+const checkMembers = (tag: string, declaration: object): void => {
+  for (const [name, value] of Object.entries(declaration)) {
+    if (!members.has(name))
+      refuse(tag, `${JSON.stringify(name)} is no member of a declaration`, `There are ${[...members].join(", ")}`)
+    const allowed = literals[name]
+    if (allowed !== undefined && value !== undefined && !allowed.includes(value as string)) {
+      refuse(tag, `${name} cannot be ${JSON.stringify(value)}`, `Use one of ${allowed.join(", ")}`)
+    }
+  }
+}
+
 const segments = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
-const categories: ReadonlySet<string> = new Set(["biz", "conf", "logic", "sys"])
+const categories: ReadonlySet<string> = new Set(Category.literals)
 
 const refuse = (tag: string, problem: string, fix: string): never => {
   throw new InvalidDeclaration(`Failure "${tag}": ${problem}. ${fix}.`)
@@ -105,6 +145,7 @@ const defaultSeverity = (category: Category, retry: Retryability): Severity =>
   category === "biz" ? "Info" : retry === "never" ? "Error" : "Warn"
 
 export const resolve = (tag: string, declaration: Declaration<never>, sensitive: ReadonlySet<string>): Declared => {
+  checkMembers(tag, declaration)
   const { code } = declaration
   const category = categoryOf(tag, code)
   const { http } = declaration

@@ -1,6 +1,15 @@
-import { type Cause, Duration, ErrorReporter, Schema } from "effect"
+import { type Cause, Duration, ErrorReporter, Schema, SchemaIssue } from "effect"
 import { compact } from "./compact.ts"
-import { callSite, type Declaration, type Declared, InvalidDeclaration, register, resolve } from "./declaration.ts"
+import {
+  callSite,
+  type Code,
+  type Declaration,
+  type Declared,
+  InvalidDeclaration,
+  InvalidFields,
+  register,
+  resolve
+} from "./declaration.ts"
 import { guard, mask, view } from "./fields.ts"
 import { type Any, LeafId, leafOf, TypeId } from "./model.ts"
 
@@ -51,7 +60,39 @@ const wireFields: WireFields = {
   retryAfter: Schema.optionalKey(Schema.DurationFromMillis)
 }
 
-const reserved = ["_tag", "detail", "retryAfter", "cause", "position", "message", "name", "stack"]
+const reservedNames = [
+  "_tag",
+  "detail",
+  "retryAfter",
+  "cause",
+  "position",
+  "message",
+  "name",
+  "stack",
+  "pipe",
+  "toJSON",
+  "toString",
+  "constructor"
+] as const
+
+/**
+ * Names that fields cannot have: every failure already has them, or needs them. To the compiler every object has a
+ * `toString` and a `constructor`, so it cannot refuse those.
+ */
+type Reserved = Exclude<(typeof reservedNames)[number], "toString" | "constructor">
+
+const readable = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => SchemaIssue.defaultLeafHook(issue).replace(/, got [^]*$/, "")
+})
+
+const invalid = (tag: string, error: unknown): unknown => {
+  const issue: unknown = (error as { readonly cause?: unknown }).cause
+  if (!SchemaIssue.isIssue(issue)) return error
+  const problems = readable(issue).issues.map(({ message, path }) =>
+    path === undefined || path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`
+  )
+  return new InvalidFields(`Failure "${tag}": ${problems.join("; ")}`, { cause: issue })
+}
 
 const hidden = (self: object, key: "cause" | "position", value: unknown): void => {
   Object.defineProperty(self, key, { value, enumerable: false, configurable: true, writable: true })
@@ -93,13 +134,17 @@ const classDeclarations = new WeakMap<object, Declaration<never>>()
  */
 export const Tagged =
   <Self = never>() =>
-  <const Tag extends string, const Fields extends Schema.Struct.Fields, const Code extends string>(
+  <
+    const Tag extends string,
+    const Fields extends Schema.Struct.Fields & { readonly [Name in Reserved]?: never },
+    const C extends Code
+  >(
     tag: Tag,
     fields: Fields | Schema.Struct<Fields>,
-    declaration: Declaration<Schema.Struct.Type<Fields>, Code>
-  ): [Self] extends [never] ? MissingSelf : TaggedClass<Self, Tag, Fields, Code> => {
+    declaration: Declaration<Schema.Struct.Type<Fields>, C>
+  ): [Self] extends [never] ? MissingSelf : TaggedClass<Self, Tag, Fields, C> => {
     const struct: Schema.Struct<Schema.Struct.Fields> = Schema.isSchema(fields) ? fields : Schema.Struct(fields)
-    for (const name of reserved) {
+    for (const name of reservedNames) {
       if (Object.hasOwn(struct.fields, name)) {
         throw new InvalidDeclaration(
           `Failure "${tag}": field ${JSON.stringify(name)} is reserved. Every failure already has it, or needs the name; choose another.`
@@ -120,6 +165,8 @@ export const Tagged =
     class Declared extends Base {
       static readonly declared = declared
 
+      // The linter does not see that a path without super() throws.
+      // oxlint-disable-next-line constructor-super
       constructor(props?: object, options?: Schema.MakeOptions) {
         // Schema's decoder passes fields it has already checked, together with its own token.
         if (props === undefined || (options !== undefined && "~payload" in options)) {
@@ -127,7 +174,14 @@ export const Tagged =
           return
         }
         const { cause, position, retryAfter, ...rest } = props as Extras
-        super(retryAfter === undefined ? rest : { ...rest, retryAfter: Duration.fromInputUnsafe(retryAfter) }, options)
+        try {
+          super(
+            retryAfter === undefined ? rest : { ...rest, retryAfter: Duration.fromInputUnsafe(retryAfter) },
+            options
+          )
+        } catch (error) {
+          throw invalid(tag, error)
+        }
         if ("cause" in props) hidden(this, "cause", cause)
         if (position !== undefined) hidden(this, "position", position)
       }
@@ -160,8 +214,9 @@ const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   ...(declared.callSite ? { position } : {}),
   toJSON: { value: toJSON, writable: true, configurable: true },
   [Symbol.for("nodejs.util.inspect.custom")]: {
-    value(this: Any) {
-      return this.stack ?? this.message
+    value(this: Any, _depth: number, options: object, inspect: (value: unknown, options: object) => string) {
+      const { _tag, ...fields } = this.toJSON() as Readonly<Record<string, unknown>>
+      return `${this.stack ?? this.message} ${inspect({ code: declared.code, ...fields }, options)}`
     },
     writable: true,
     configurable: true

@@ -13,11 +13,14 @@ import { capped, cappedContexts } from "./caps.ts"
 import { errorsUnder } from "./causes.ts"
 import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
+import * as Html from "./html.ts"
+import * as Pretty from "./pretty.ts"
+import * as Render from "./render.ts"
 import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub, slotted } from "./redact.ts"
 
-export { html } from "./html.ts"
-export { pretty, type PrettyOptions } from "./pretty.ts"
-export { chain, compact, indented, oneLine, verbose, type ChainOptions } from "./render.ts"
+export type { PrettyOptions } from "./pretty.ts"
+export type { ChainOptions } from "./render.ts"
+export { indented, oneLine } from "./render.ts"
 export type { Frame } from "./frames.ts"
 
 /** The model that every renderer and projection reads. */
@@ -117,3 +120,40 @@ export const make = (error: unknown): Effect.Effect<Report> =>
   Effect.withFiber((fiber) =>
     Effect.succeed(of(error, { redaction: fiber.getRef(Redaction.Redaction), classify: fiber.getRef(Classifier) }))
   )
+
+const isReport = (u: unknown): u is Report =>
+  Array.isArray(read(u, "contexts")) && Array.isArray(read(u, "frames")) && read(u, "identity") !== undefined
+
+/** What a renderer takes: a report, or whatever a report can be made of. */
+const reportOf = (input: unknown): Report => (isReport(input) ? input : of(input))
+
+/** Reason and detail on one line. Takes a report, an error or a `Cause`. */
+export const compact = (input: unknown): string => Render.compact(reportOf(input))
+
+/** Everything, a line a fact, for people who look for the cause. Takes a report, an error or a `Cause`. */
+export const verbose = (input: unknown): string => Render.verbose(reportOf(input))
+
+/**
+ * The chain as it is printed when a program ends: `Error: …`, then `  Caused by: …` for every link, outermost sentence
+ * (`Failure.context`) first, root cause last. What the program was doing (`Operation.doing`) is in {@link verbose} and
+ * {@link pretty}. Takes a report, an error or a `Cause`.
+ *
+ * @example
+ * ```ts
+ * import { Reasons, Report } from "@holdfast/core"
+ *
+ * const failure = new Reasons.NetworkError({ cause: new Error("no route") })
+ * Report.chain(failure).split("\n") // => ["Error: network error", "  Caused by: no route"]
+ * ```
+ */
+export const chain = (input: unknown, options?: Render.ChainOptions): string => Render.chain(reportOf(input), options)
+
+/** For a person at a terminal: what happened, where, and why, in that order. Takes a report, an error or a `Cause`. */
+export const pretty = (input: unknown, options?: Pretty.PrettyOptions): string =>
+  Pretty.pretty(reportOf(input), options)
+
+/**
+ * A fragment of HTML for a page that operators see: the chain as a list, everything else folded away below. Every text is
+ * escaped. Takes a report, an error or a `Cause`.
+ */
+export const html = (input: unknown): string => Html.html(reportOf(input))
