@@ -1,4 +1,4 @@
-import { type Cause, type Duration, Predicate } from "effect"
+import type { Cause, Duration } from "effect"
 import type { Declared } from "./declaration.ts"
 
 /** The key under which an instance carries its declaration. */
@@ -21,8 +21,9 @@ export interface Any extends Cause.YieldableError {
 
 /** Whether a value is an instance of a declared failure. Total: a revoked proxy is none. */
 export const isFailure = (u: unknown): u is Any => {
+  if ((typeof u !== "object" && typeof u !== "function") || u === null) return false
   try {
-    return Predicate.hasProperty(u, TypeId)
+    return TypeId in u
   } catch {
     return false
   }

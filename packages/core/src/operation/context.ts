@@ -116,8 +116,13 @@ export const pathOf = (contexts: ReadonlyArray<OperationContext>): ReadonlyArray
 export const joinPath = (segments: ReadonlyArray<string>): string | null =>
   segments.length === 0 ? null : segments.map((segment) => segment.replaceAll(" / ", " \\/ ")).join(" / ")
 
+const nothing: Readonly<Record<string, MetadataValue>> = Object.freeze(
+  Object.create(null) as Record<string, MetadataValue>
+)
+
 /** What all contexts say together: the innermost wins, keys in alphabetical order. */
 export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<Record<string, MetadataValue>> => {
+  if (contexts.length === 0) return nothing
   const merged = new Map<string, MetadataValue>()
   for (const context of contexts) {
     for (const [key, value] of Object.entries(context.metadata)) {

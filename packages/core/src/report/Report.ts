@@ -71,32 +71,48 @@ const secrets = (
   return known
 }
 
+class Built implements Report {
+  readonly identity: Identity.Identity
+  readonly contexts: ReadonlyArray<OperationContext>
+  readonly metadata: Readonly<Record<string, MetadataValue>>
+  readonly frames: ReadonlyArray<Frame>
+  readonly #error: unknown
+  readonly #scrub: Scrub
+  #stack: string | null | undefined = undefined
+
+  constructor(subject: Identity.Subject, errors: ReadonlyArray<unknown>, scrub: Scrub) {
+    const contexts = cappedContexts(subject.contexts).map((context) => redactContext(context, scrub))
+    this.identity = redactIdentity(Identity.ofSubject({ ...subject, contexts }), scrub)
+    this.contexts = contexts
+    this.metadata = redactMetadata(metadataOf(subject.contexts), scrub)
+    this.frames = framesOf(errors).map((frame) => redactFrame(frame, scrub))
+    this.#error = subject.error
+    this.#scrub = scrub
+  }
+
+  /** Few readers want it, and it is by far the longest text to search for secrets. */
+  get stack(): string | null {
+    if (this.#stack === undefined) {
+      const raw = stackOf(this.#error)
+      this.#stack = raw === null ? null : slotted("stack", raw, this.#scrub)
+    }
+    return this.#stack
+  }
+
+  toJSON(): Report {
+    const { contexts, frames, identity, metadata, stack } = this
+    return { identity, contexts, metadata, frames, stack }
+  }
+}
+
 const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, options: Options | undefined): Report => {
   const policy = options?.redaction ?? Redaction.standard
-  const { contexts, error } = subject
-  const errors = errorsUnder(error, others)
-  const known = secrets([error, ...errors], contexts, policy)
+  const errors = errorsUnder(subject.error, others)
+  const known = secrets([subject.error, ...errors], subject.contexts, policy)
+  const clean = (text: string): string => capped(text, policy.text)
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
-  const scrub: Scrub =
-    known.size === 0
-      ? { policy, text: (text) => capped(text, policy.text) }
-      : { policy, text: (text) => capped(Redaction.without(text, known, policy.mask), policy.text) }
-  const shown = cappedContexts(contexts).map((context) => redactContext(context, scrub))
-  let stack: string | null | undefined
-  return {
-    identity: redactIdentity(Identity.ofSubject({ ...subject, contexts: shown }), scrub),
-    contexts: shown,
-    metadata: redactMetadata(metadataOf(contexts), scrub),
-    frames: framesOf(errors).map((frame) => redactFrame(frame, scrub)),
-    // Few readers want it, and it is by far the longest text to search for secrets.
-    get stack() {
-      if (stack === undefined) {
-        const raw = stackOf(error)
-        stack = raw === null ? null : slotted("stack", raw, scrub)
-      }
-      return stack
-    }
-  }
+  const text = known.size === 0 ? clean : (raw: string) => clean(Redaction.without(raw, known, policy.mask))
+  return new Built(subject, errors, { policy, text })
 }
 
 const others = (cause: Cause.Cause<unknown>, spokesman: unknown): ReadonlyArray<unknown> =>

@@ -16,11 +16,18 @@ const members = (list: unknown): ReadonlyArray<unknown> | undefined => {
   }
 }
 
+/** Most errors have nothing underneath, and no bookkeeping is needed to find that out. */
+const isAlone = (error: unknown): boolean => {
+  const cause = read(error, "cause")
+  return (cause === undefined || cause === null) && read(error, "errors") === undefined
+}
+
 /**
  * The errors underneath `error`, and then `others` (parallel failures) with theirs: nearest first, each once, however
  * they are linked. A `cause` may be an array of several. Linear in their number, and cyclic chains end where they close.
  */
 export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  if (others.length === 0 && isAlone(error)) return []
   const seen = new Set<unknown>([error])
   const found: Array<unknown> = []
   const pending: Array<unknown> = others.toReversed()

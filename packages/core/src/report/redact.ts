@@ -30,6 +30,7 @@ export const redactMetadata = (
   metadata: Readonly<Record<string, MetadataValue>>,
   { policy, text }: Scrub
 ): Readonly<Record<string, MetadataValue>> => {
+  if (Object.keys(metadata).length === 0) return metadata
   const clean = Object.create(null) as Record<string, MetadataValue>
   for (const [key, value] of Object.entries(cappedMetadata(metadata))) {
     clean[text(key)] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
