@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Classifier, Failure, Identity, Reasons } from "@holdfast/core"
+import { Classifier, Failure, Identity, Reasons } from "@holdfast/core"
 import { Cause, Config, ConfigProvider, Effect, PlatformError, Schema } from "effect"
+import { SqlError } from "effect/sql"
+import { runInNewContext } from "node:vm"
 import { HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 
 const request = HttpClientRequest.get("http://127.0.0.1/")
@@ -68,6 +70,28 @@ describe("Identity.of", () => {
     ["ENOENT", nodeError("ENOENT"), "sys.io_error"],
     ["a code named like a property of every object", nodeError("toString"), "logic.unclassified"],
     ["an aborted fetch", new DOMException("x", "AbortError"), "sys.cancelled"],
+    [
+      "an error that wraps a known one",
+      new TypeError("fetch failed", { cause: nodeError("ECONNREFUSED") }),
+      "sys.network_error"
+    ],
+    ["a list of errors, by its first", new AggregateError([nodeError("ETIMEDOUT"), new Error("x")]), "sys.timeout"],
+    ["an error that wraps a failure", new Error("x", { cause: new Reasons.Conflict() }), "biz.conflict"],
+    [
+      "an error of another realm",
+      runInNewContext(`Object.assign(new Error("x"), { code: "EPIPE" })`),
+      "sys.network_error"
+    ],
+    [
+      "a SQL error that may be retried",
+      new SqlError.SqlError({ reason: new SqlError.DeadlockError({ cause: null }) }),
+      "sys.network_error"
+    ],
+    [
+      "a SQL error that may not",
+      new SqlError.SqlError({ reason: new SqlError.SqlSyntaxError({ cause: null }) }),
+      "sys.external_service_error"
+    ],
     ["a thrown string", "boom", "logic.unclassified"],
     ["undefined", undefined, "logic.unclassified"],
     ["a symbol", Symbol("s"), "logic.unclassified"],
@@ -95,6 +119,25 @@ describe("Identity.of", () => {
       throw new Error("broken table")
     }
     assert.strictEqual(Identity.of(nodeError("ENOENT"), broken).code, "sys.io_error")
+  })
+})
+
+describe("Classifier.toFailure", () => {
+  it("leaves a failure alone, and makes one of everything else, with the error as its cause", () => {
+    const failure = new Reasons.NotFound()
+    assert.strictEqual(Classifier.toFailure(failure), failure)
+    for (const [error, tag] of [
+      [nodeError("ETIMEDOUT"), "Timeout"],
+      ["boom", "Unclassified"],
+      [null, "Unclassified"],
+      [revoked(), "Unclassified"]
+    ] as const) {
+      const made = Classifier.toFailure(error)
+      assert.strictEqual(made._tag, tag)
+      assert.strictEqual(made.cause, error)
+    }
+    assert.strictEqual(Classifier.toFailure("x", () => Reasons.RateLimited.declared)._tag, "RateLimited")
+    assert.strictEqual(Classifier.toFailure("x", () => Reasons.CircuitOpen.declared)._tag, "Unclassified")
   })
 })
 

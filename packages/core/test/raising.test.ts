@@ -68,16 +68,31 @@ describe("Failure.because", () => {
     Effect.gen(function* () {
       const inner = new Reasons.NotFound()
       const program = Effect.fail(inner).pipe(Failure.because(() => new Reasons.SystemError()))
-      expectTypeOf(program).toEqualTypeOf<Effect.Effect<never, Reasons.SystemError>>()
+      expectTypeOf(program).toEqualTypeOf<Effect.Effect<never, Failure.Over<Reasons.SystemError, Reasons.NotFound>>>()
       assert.strictEqual((yield* Effect.flip(program)).cause, inner)
     })
   )
 
-  it.effect("leaves a cause alone that the new failure brought along", () =>
+  it.effect("knows what it is over: one failure of exports over any failure of a backend", () =>
     Effect.gen(function* () {
-      const own = new Error("own")
-      const program = Effect.fail("x").pipe(Failure.because(() => new Reasons.SystemError({ cause: own })))
-      assert.strictEqual((yield* Effect.flip(program)).cause, own)
+      class ExportFailed extends Failure.Tagged<ExportFailed>()(
+        "ExportFailed",
+        { items: Schema.Int },
+        { code: "sys.export.failed", retry: "transient" }
+      ) {}
+      const exported = <E>(backend: Effect.Effect<void, E>) =>
+        backend.pipe(Failure.because(() => new ExportFailed({ items: 3 })))
+      const overGrpc = exported(
+        Effect.fail(new TransportError.GrpcUnavailable({ endpoint: "e", status: "UNAVAILABLE" }))
+      )
+      const status = overGrpc.pipe(
+        Effect.catchTag("ExportFailed", (failure) => {
+          expectTypeOf(failure.cause).toEqualTypeOf<TransportError.GrpcUnavailable>()
+          return Effect.succeed(`${failure.items} ${failure.cause.status}`)
+        })
+      )
+      assert.strictEqual(yield* status, "3 UNAVAILABLE")
+      assert.strictEqual((yield* Effect.flip(exported(Effect.fail("disk")))).cause, "disk")
     })
   )
 })

@@ -9,7 +9,7 @@ export { type Code, type Declaration, type Declared, InvalidDeclaration, Invalid
 export { sensitive } from "./fields.ts"
 export { Layered, type LayeredClass, type Member } from "./layered.ts"
 export { type Any, isFailure, leafOf, LeafId, TypeId } from "./model.ts"
-export { bail, because, ensure, find, fromNullish, fromOption, match } from "./raising.ts"
+export { bail, because, ensure, type Over, find, fromNullish, fromOption, match } from "./raising.ts"
 export { detailOf, type Extras, stackless, Tagged, type TaggedClass } from "./tagged.ts"
 
 /**

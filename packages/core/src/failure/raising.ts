@@ -53,9 +53,12 @@ export const fromNullish: {
   Predicate.isNotNullish(value) ? Effect.succeed(value) : Effect.suspend(() => Effect.fail(orFail()))
 )
 
+/** A failure whose cause is known: what {@link because} makes. */
+export type Over<F, Cause> = F & { readonly cause: Cause }
+
 /**
- * Gives a failure a new meaning at a boundary: the new one is what callers see, the old one becomes its `cause`, so that
- * nothing that was known is lost. Use `Operation.doing` instead when only the circumstances are to be added.
+ * Gives a failure a new meaning at a boundary: the new one is what callers see, the old one becomes its `cause`, with its
+ * type, so that nothing that was known is lost. Use `Operation.doing` instead when only the circumstances are to be added.
  *
  * @example
  * ```ts
@@ -66,21 +69,22 @@ export const fromNullish: {
  *   Failure.because(() => new Reasons.SystemError({ detail: "the ledger is gone" }))
  * )
  * const failure = Effect.runSync(Effect.flip(program))
- * Report.chain(Report.of(failure)).split("\n")[1] // => "  Caused by: not found error: orders.db"
+ * failure.cause.detail // => "orders.db"
+ * Report.chain(failure).split("\n")[1] // => "  Caused by: not found error: orders.db"
  * ```
  */
 export const because: {
-  <E, F extends Any>(meaning: (failure: E) => F): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, F, R>
-  <A, E, R, F extends Any>(self: Effect.Effect<A, E, R>, meaning: (failure: E) => F): Effect.Effect<A, F, R>
+  <E, F extends Any>(
+    meaning: (failure: E) => F
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, Over<F, E>, R>
+  <A, E, R, F extends Any>(self: Effect.Effect<A, E, R>, meaning: (failure: E) => F): Effect.Effect<A, Over<F, E>, R>
 } = dual(
   2,
-  <A, E, R, F extends Any>(self: Effect.Effect<A, E, R>, meaning: (failure: E) => F): Effect.Effect<A, F, R> =>
+  <A, E, R, F extends Any>(self: Effect.Effect<A, E, R>, meaning: (failure: E) => F): Effect.Effect<A, Over<F, E>, R> =>
     Effect.mapError(self, (cause) => {
       const failure = meaning(cause)
-      if (failure.cause === undefined) {
-        Object.defineProperty(failure, "cause", { value: cause, enumerable: false, configurable: true, writable: true })
-      }
-      return failure
+      Object.defineProperty(failure, "cause", { value: cause, enumerable: false, configurable: true, writable: true })
+      return failure as Over<F, E>
     })
 )
 

@@ -1,8 +1,9 @@
-import { Context, Duration } from "effect"
+import { Context, Duration, SchemaAST } from "effect"
 import type { Declared } from "../failure/declaration.ts"
-import { isFailure, leafOf, TypeId } from "../failure/model.ts"
+import { type Any, isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Reasons from "../reasons/Reasons.ts"
 import { classifyForeign } from "./foreign.ts"
+import { messageOf, read } from "./reading.ts"
 
 /** What policies, telemetry and projections need to know about an error: the declaration of a failure, or its stand-in. */
 export type Classification = Omit<Declared, "tag" | "sensitive" | "callSite" | "deprecated" | "replacedBy">
@@ -44,7 +45,14 @@ export const Classifier: Context.Reference<Classify> = Context.Reference("@holdf
 export const classify = (error: unknown, own?: Classify): Classification => {
   try {
     if (isFailure(error)) return error[TypeId]
-    return (own && ask(own, error)) ?? ask(classifyForeign, error) ?? Reasons.Unclassified.declared
+    let known: Classification | undefined
+    let wrapped = error
+    // What nobody knows may wrap what somebody knows: `fetch failed`, because the connection was refused.
+    for (let depth = 0; known === undefined && depth < 4 && wrapped !== undefined && wrapped !== null; depth++) {
+      known = isFailure(wrapped) ? wrapped[TypeId] : ((own && ask(own, wrapped)) ?? ask(classifyForeign, wrapped))
+      wrapped = read(wrapped, "cause") ?? read(read(wrapped, "errors"), 0)
+    }
+    return known ?? Reasons.Unclassified.declared
   } catch {
     return Reasons.Unclassified.declared
   }
@@ -57,6 +65,38 @@ const ask = (table: Classify, error: unknown): Classification | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** The universal reasons that a foreign error can be turned into: those whose fields may all be left out. */
+const plain = new Map<Classification, new (props: { readonly detail: string; readonly cause: unknown }) => Any>(
+  Object.values(Reasons)
+    .filter(({ fields }) =>
+      Object.entries(fields).every(([name, { ast }]) => name === "_tag" || SchemaAST.isOptional(ast))
+    )
+    .map((Reason) => [Reason.declared, Reason as never])
+)
+
+/**
+ * Turns any error into a declared failure, with the error as its `cause`: a failure stays what it is, a foreign error becomes
+ * the universal reason of its kind, everything else `Reasons.Unclassified`. The one place where glue code and libraries that
+ * throw enter the error channel.
+ *
+ * @example
+ * ```ts
+ * import { Classifier, Reasons } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
+ * const program = Effect.tryPromise({ try: () => Promise.reject(refused), catch: (error) => Classifier.toFailure(error) })
+ * const failure = await Effect.runPromise(Effect.flip(program))
+ * failure instanceof Reasons.NetworkError // => true
+ * failure.cause === refused // => true
+ * ```
+ */
+export const toFailure = (error: unknown, own?: Classify): Any => {
+  if (isFailure(error)) return error
+  const Reason = plain.get(classify(error, own)) ?? Reasons.Unclassified
+  return new Reason({ detail: messageOf(error), cause: error })
 }
 
 /** How long the callee asked to wait, if it did: the failure's own `retryAfter`. */
