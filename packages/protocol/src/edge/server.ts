@@ -1,5 +1,5 @@
 import { type Catalog, Identity, Reasons } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, type Layer, Option, Random } from "effect"
+import { Cause, Effect, ErrorReporter, type Layer, Option, Predicate, Random } from "effect"
 import type { unhandled } from "effect/Types"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { isHttpServerError } from "effect/http/HttpServerError"
@@ -49,9 +49,18 @@ interface Met {
   readonly status?: number
 }
 
+const schemaErrorId = "~effect/http-api/HttpApiError/HttpApiSchemaError"
+
+/** What `HttpApi` dies of when a request does not decode; when a response does not encode, it is a defect of ours. */
+const isRequestSchemaError = (u: unknown): u is { readonly kind: string; readonly cause: unknown } =>
+  Predicate.hasProperty(u, schemaErrorId) && "kind" in u && u.kind !== "Body" && u.kind !== "ResponseHeaders"
+
 /** The server's own errors, in the words of this house. */
 const translated = (error: unknown, request: HttpServerRequest): Met => {
   const primary = Cause.isCause(error) ? Identity.primary(error).error : error
+  if (isRequestSchemaError(primary)) {
+    return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400 }
+  }
   if (!isHttpServerError(primary)) return { error }
   switch (primary.reason._tag) {
     case "RouteNotFound":
@@ -112,9 +121,9 @@ export const response = (
 const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
   const thrown = cause.reasons.find((reason) => Cause.isDieReason(reason) && isResponse(reason.defect))
   if (thrown !== undefined && Cause.isDieReason(thrown)) return Effect.succeed(thrown.defect as never)
-  const failed = cause.reasons.find(Cause.isFailReason)
-  return failed !== undefined && Respondable.isRespondable(failed.error) && !isHttpServerError(failed.error)
-    ? Respondable.toResponse(failed.error)
+  const { error } = Identity.primary(cause)
+  return Respondable.isRespondable(error) && !isHttpServerError(error) && !Predicate.hasProperty(error, schemaErrorId)
+    ? Respondable.toResponse(error)
     : undefined
 }
 

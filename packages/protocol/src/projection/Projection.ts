@@ -3,19 +3,14 @@
  * `Cause`, from which it makes one. None of them throws; all keys are always there, in the declared order.
  */
 import { Report } from "@holdfast/core"
-import type { ProblemDetails } from "effect/http/ProblemDetails"
-import type { ErrorSnapshot, Options } from "../snapshot/ErrorSnapshot.ts"
-import { carriedFor, isPublic, reasonFor, snapshotOf } from "./input.ts"
+import type { Options } from "../snapshot/ErrorSnapshot.ts"
+import { allHints, carriedFor, isPublic, reasonFor, reportOf, snapshotOf } from "./input.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
 export { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 export { toProblem, type ProblemOptions } from "./problem.ts"
 export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
-
-/** What people inside may read: the hints for everybody, then those for operators. */
-const allHints = ({ decision: { default_hints, operator_hints } }: ErrorSnapshot): ReadonlyArray<string> =>
-  operator_hints === undefined || operator_hints.length === 0 ? default_hints : [...default_hints, ...operator_hints]
 
 /**
  * What an HTTP caller reads. A public failure shows its detail, else its reason; an internal one its reason only.
@@ -40,14 +35,6 @@ export const toHttp = (input: unknown, options?: Options): HttpProjection => {
     hints: decision.default_hints
   }
 }
-
-const reportOf = ({ identity, report, root_metadata, source_frames }: ErrorSnapshot): Report.Report => ({
-  identity,
-  contexts: report.context.map((context) => ({ ...context, sentence: false })),
-  metadata: root_metadata,
-  frames: source_frames,
-  stack: null
-})
 
 /**
  * What somebody at a terminal reads: the compact text as summary, the verbose text as detail. Control characters are
@@ -146,7 +133,5 @@ const risky = /[\u007f-\u009f\u2028\u2029]/g
 
 const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
 
-/** A projection or a snapshot as JSON: one line, keys in declared order, nothing in it that a terminal would obey. */
-export const stringify = (
-  projection: HttpProjection | CliProjection | LogProjection | RpcProjection | ProblemDetails | ErrorSnapshot
-): string => JSON.stringify(projection).replace(risky, escaped)
+/** A projection, a snapshot or a log entry as JSON: one line, keys in order, nothing in it that a terminal would obey. */
+export const stringify = (projection: object): string => JSON.stringify(projection).replace(risky, escaped)

@@ -1,3 +1,4 @@
+import type { Report } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 
@@ -20,3 +21,23 @@ export const carriedFor = (
   snapshot.failure !== undefined && (options?.carry === "all" || (options?.carry === "public" && isPublic(snapshot)))
     ? { failure: snapshot.failure }
     : {}
+
+/** What people inside may read: the hints for everybody, then those for operators. */
+export const allHints = ({
+  decision: { default_hints, operator_hints }
+}: ErrorSnapshot.ErrorSnapshot): ReadonlyArray<string> =>
+  operator_hints === undefined || operator_hints.length === 0 ? default_hints : [...default_hints, ...operator_hints]
+
+/** A snapshot as the renderers of core read it. */
+export const reportOf = ({
+  identity,
+  report,
+  root_metadata,
+  source_frames
+}: ErrorSnapshot.ErrorSnapshot): Report.Report => ({
+  identity,
+  contexts: report.context.map((context) => ({ ...context, sentence: false })),
+  metadata: root_metadata,
+  frames: source_frames,
+  stack: null
+})

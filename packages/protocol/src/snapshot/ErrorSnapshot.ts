@@ -3,7 +3,7 @@
  * Every projection is made from it. It holds no secret and no reference to the error, and it can be encoded and decoded.
  */
 import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core"
-import { Cause, Duration, Effect, ErrorReporter, Option, Schema } from "effect"
+import { Cause, Duration, Effect, ErrorReporter, type Fiber, Option, Schema } from "effect"
 import { closed, type Origin, type Policy } from "../exposure/decision.ts"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import { carry as carried } from "./carried.ts"
@@ -162,18 +162,20 @@ const attempt = (error: unknown, options: Options | undefined): Made => {
  */
 export const of = (error: unknown, options?: Options): ErrorSnapshot => attempt(error, options).snapshot
 
+/** @internal */
+export const inForce = (fiber: Fiber.Fiber<unknown, unknown>): Options => ({
+  policy: fiber.getRef(ExposurePolicy.ExposurePolicy),
+  redaction: fiber.getRef(Redaction.Redaction),
+  classify: fiber.getRef(Classifier.Classifier)
+})
+
 /**
  * The snapshot under the exposure policy, the redaction policy and the classifier in force. A policy that fails is
  * reported to the `ErrorReporter`s of the fiber, and the failure itself leaves as a closed 500.
  */
 export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.Effect<ErrorSnapshot> =>
   Effect.withFiber((fiber) => {
-    const { defects, snapshot } = attempt(error, {
-      ...options,
-      policy: fiber.getRef(ExposurePolicy.ExposurePolicy),
-      redaction: fiber.getRef(Redaction.Redaction),
-      classify: fiber.getRef(Classifier.Classifier)
-    })
+    const { defects, snapshot } = attempt(error, { ...options, ...inForce(fiber) })
     const done = Effect.succeed(snapshot)
     return defects.length === 0 ? done : Effect.andThen(ErrorReporter.report(Cause.die(defects[0])), done)
   })

@@ -1,0 +1,1 @@
+export * as CliEdge from "./edge/CliEdge.ts"

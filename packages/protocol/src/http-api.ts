@@ -1,0 +1,1 @@
+export * as ApiEdge from "./edge/ApiEdge.ts"

@@ -1,0 +1,1 @@
+export * as RpcEdge from "./edge/RpcEdge.ts"

@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Identity, Operation, Reasons } from "@holdfast/core"
+import { LogEdge, Projection, RemoteFailure } from "@holdfast/protocol"
+import { Cause, Effect, Logger } from "effect"
+import * as fc from "fast-check"
+import { raised } from "./support.ts"
+
+const linesOf = (program: Effect.Effect<unknown>): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  const collecting = Logger.map(LogEdge.logger, (line) => void lines.push(line))
+  Effect.runSync(Effect.provide(program, Logger.layer([collecting])))
+  return lines
+}
+
+const entryOf = (program: Effect.Effect<unknown>): Record<string, unknown> =>
+  JSON.parse(linesOf(program)[0]!) as Record<string, unknown>
+
+const torn = () =>
+  raised(new Reasons.DataError({ detail: "row 7 is torn" }), Operation.doing("import", { metadata: { line: 7 } }))
+
+describe("A log line", () => {
+  it("holds the log projection of the failure among its messages", () => {
+    const failure = torn()
+    const entry = entryOf(Effect.logError("order lost", failure))
+    assert.deepInclude(entry, { level: "ERROR", message: "order lost" })
+    assert.deepStrictEqual(entry["failure"], JSON.parse(Projection.stringify(Projection.toLog(failure))))
+    assert.match(String(entry["time"]), /^\d{4}-\d\d-\d\dT/)
+  })
+
+  it("holds the failure of the entry's cause, defects and interruptions included", () => {
+    for (const [cause, code] of [
+      [Cause.fail(torn()), "sys.data_error"],
+      [Cause.die(new Error("bug")), "logic.internal_invariant_broken"],
+      [Cause.interrupt(7), "sys.cancelled"]
+    ] as const) {
+      const { failure, message } = entryOf(Effect.logError("lost", cause))
+      assert.deepInclude(failure, { code })
+      assert.strictEqual(message, "lost")
+    }
+  })
+
+  it("has the reason as its message when nobody said anything else", () => {
+    assert.strictEqual(entryOf(Effect.logError(torn()))["message"], "data error")
+  })
+
+  it("has no failure when there is none", () => {
+    const entry = entryOf(Effect.logInfo("started", { port: 8080 }))
+    assert.deepStrictEqual(Object.keys(entry), ["time", "level", "message"])
+    assert.strictEqual(entry["message"], `started {"port":8080}`)
+  })
+
+  it("names span and annotations, without secrets", () => {
+    const entry = entryOf(
+      Effect.logInfo("sent with Bearer abcdefghijkl").pipe(
+        Effect.annotateLogs({ tenant: "acme", attempt: 2, apiKey: "hunter2hunter2" }),
+        Effect.withSpan("import")
+      )
+    )
+    assert.deepStrictEqual(entry["annotations"], { tenant: "acme", attempt: 2, apiKey: "<redacted>" })
+    assert.match(String(entry["trace_id"]), /^[0-9a-f]{32}$/)
+    assert.match(String(entry["span_id"]), /^[0-9a-f]{16}$/)
+    assert.notInclude(String(entry["message"]), "abcdefghijkl")
+  })
+
+  it("is one line, whatever is logged", () => {
+    fc.assert(
+      fc.property(fc.array(fc.anything(), { maxLength: 3 }), fc.string({ unit: "binary" }), (messages, key) => {
+        const nasty = "a\nb\r\u2028c\u001b[31m\u0000"
+        const lines = linesOf(
+          Effect.logError(...messages, nasty, new Error(nasty)).pipe(Effect.annotateLogs({ [key]: nasty }))
+        )
+        assert.lengthOf(lines, 1)
+        // oxlint-disable-next-line no-control-regex
+        assert.notMatch(lines[0]!, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
+        assert.doesNotThrow(() => JSON.parse(lines[0]!) as unknown)
+      })
+    )
+  })
+
+  it("is of bounded size", () => {
+    const lines = linesOf(Effect.logError("x".repeat(10_000_000), new Error("y".repeat(10_000_000))))
+    assert.isBelow(lines[0]!.length, 100_000)
+  })
+
+  it("is read back as a remote failure", () => {
+    const entry = entryOf(Effect.logError(torn()))
+    const back = Effect.runSync(RemoteFailure.decodeLog(entry["failure"]))
+    assert.strictEqual(Identity.of(back).detail, "row 7 is torn")
+    assert.deepStrictEqual(back.metadata, { line: 7 })
+  })
+})
