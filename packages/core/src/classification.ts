@@ -39,7 +39,7 @@ export type Retryability = typeof Retryability.Type
 export const Health = Schema.Literals(["failure", "success", "ignored"])
 export type Health = typeof Health.Type
 
-/** The canonical gRPC status codes, by name. */
+/** The canonical gRPC status codes but `OK`, by name, in the order of their numbers from 1. */
 export const GrpcCode = Schema.Literals([
   "CANCELLED",
   "UNKNOWN",

@@ -2,7 +2,7 @@
  * What can go wrong on the way to an OTLP receiver, and the exact rules by which an HTTP status, a gRPC status or a broken
  * connection becomes one of these failures. Retryability follows from the class: ask `Classifier.classify`.
  */
-import { ConfigError, Failure, type GrpcCode, InternalError, ProtocolError, TransportError } from "@holdfast/core"
+import { ConfigError, Failure, GrpcCode, InternalError, ProtocolError, TransportError } from "@holdfast/core"
 import { Cause, Duration, Predicate, Schema } from "effect"
 
 /**
@@ -69,25 +69,7 @@ export const fromHttpStatus = (response: {
   }
 }
 
-const grpcNames: ReadonlyArray<"OK" | GrpcCode> = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED"
-]
+const grpcNames: ReadonlyArray<"OK" | GrpcCode> = ["OK", ...GrpcCode.literals]
 
 const grpcRetryable: ReadonlySet<string> = new Set([
   "CANCELLED",

@@ -2,10 +2,11 @@
  * Every failure of a program in one value: for a reference that people read, for schemas that machines read, and for a
  * lock that keeps a code from changing its meaning behind the back of those who rely on it.
  */
-import { type JsonSchema, Predicate, Schema } from "effect"
-import type { Category, GrpcCode, Retryability, Severity, Visibility } from "../classification.ts"
+import { Predicate, Schema } from "effect"
 import type { Declared } from "../failure/declaration.ts"
+import type { Catalog, Entry } from "./model.ts"
 
+export type { Catalog, Entry } from "./model.ts"
 export { toJson, toMarkdown } from "./reference.ts"
 export {
   check,
@@ -18,31 +19,6 @@ export {
   toText as lockToText
 } from "./lock.ts"
 export { missingTitles, title, type Titles } from "./titles.ts"
-
-/** One failure as the catalogue shows it. */
-export interface Entry {
-  readonly code: string
-  readonly tag: string
-  readonly category: Category
-  readonly reason: string
-  readonly retry: Retryability
-  readonly severity: Severity
-  readonly visibility: Visibility
-  readonly http: number | null
-  readonly grpc: GrpcCode | null
-  readonly hints: { readonly client: ReadonlyArray<string>; readonly operator: ReadonlyArray<string> }
-  /** Fields whose values never leave. */
-  readonly sensitive: ReadonlyArray<string>
-  readonly deprecated: string | null
-  readonly replaced_by: string | null
-  /** JSON Schema (draft 2020-12) of the failure on the wire. */
-  readonly schema: JsonSchema.JsonSchema
-}
-
-/** All entries, by code. */
-export interface Catalog {
-  readonly entries: ReadonlyArray<Entry>
-}
 
 interface FailureClass extends Schema.Constraint {
   readonly declared: Declared

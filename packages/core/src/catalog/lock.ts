@@ -1,7 +1,7 @@
 import { Effect, Result, Schema } from "effect"
 import { Category, Retryability, Visibility } from "../classification.ts"
 import * as Failure from "../failure/Failure.ts"
-import type { Catalog, Entry } from "./Catalog.ts"
+import type { Catalog, Entry } from "./model.ts"
 
 const Locked = Schema.Struct({
   category: Category,

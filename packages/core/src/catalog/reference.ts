@@ -1,4 +1,4 @@
-import type { Catalog, Entry } from "./Catalog.ts"
+import type { Catalog, Entry } from "./model.ts"
 
 const categories = [
   ["biz", "Business: the caller can act"],

@@ -1,4 +1,4 @@
-import type { Catalog } from "./Catalog.ts"
+import type { Catalog } from "./model.ts"
 
 /** Titles by locale (BCP 47), then by code. The reason of a declaration is the title where there is none. */
 export type Titles = Readonly<Record<string, Readonly<Record<string, string>>>>

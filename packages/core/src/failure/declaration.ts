@@ -69,6 +69,9 @@ export interface Declared<Code extends string = string> {
   readonly replacedBy: string | undefined
 }
 
+/** What policies, telemetry and projections need to know about an error: the declaration of a failure, or its stand-in. */
+export type Classification = Omit<Declared, "tag" | "sensitive" | "callSite" | "deprecated" | "replacedBy">
+
 /** A code as far as the compiler can check it. */
 export type Code = `${Category}.${string}`
 

@@ -1,12 +1,11 @@
 import { Context, Duration, SchemaAST } from "effect"
-import type { Declared } from "../failure/declaration.ts"
+import type { Classification } from "../failure/declaration.ts"
 import { type Any, isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Reasons from "../reasons/Reasons.ts"
 import { classifyForeign } from "./foreign.ts"
 import { messageOf, read } from "./reading.ts"
 
-/** What policies, telemetry and projections need to know about an error: the declaration of a failure, or its stand-in. */
-export type Classification = Omit<Declared, "tag" | "sensitive" | "callSite" | "deprecated" | "replacedBy">
+export type { Classification } from "../failure/declaration.ts"
 
 /**
  * An application's own table for foreign errors. Return `undefined` to leave the error to the built-in table. It is asked

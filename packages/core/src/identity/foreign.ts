@@ -1,5 +1,5 @@
 import { Cause, Predicate } from "effect"
-import type { Classification } from "./Classifier.ts"
+import type { Classification } from "../failure/declaration.ts"
 import * as Reasons from "../reasons/Reasons.ts"
 
 /** Codes of Node's system errors, and what they mean to somebody who has to decide whether to try again. */

@@ -14,6 +14,7 @@ import { errorsUnder } from "./causes.ts"
 import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
 import * as Html from "./html.ts"
+import type { Report } from "./model.ts"
 import * as Pretty from "./pretty.ts"
 import * as Render from "./render.ts"
 import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub, slotted } from "./redact.ts"
@@ -22,19 +23,7 @@ export type { PrettyOptions } from "./pretty.ts"
 export type { ChainOptions } from "./render.ts"
 export { indented, oneLine } from "./render.ts"
 export type { Frame } from "./frames.ts"
-
-/** The model that every renderer and projection reads. */
-export interface Report {
-  readonly identity: Identity.Identity
-  /** What the program was doing, innermost operation first. */
-  readonly contexts: ReadonlyArray<OperationContext>
-  /** What all contexts say for machines; the innermost wins. */
-  readonly metadata: Readonly<Record<string, MetadataValue>>
-  /** What went wrong underneath, nearest first, root cause last. */
-  readonly frames: ReadonlyArray<Frame>
-  /** The stack of the failure, without its first line, if it has one. */
-  readonly stack: string | null
-}
+export type { Report } from "./model.ts"
 
 /** How a report is made. Inside of an effect use {@link make}, which takes both from the fiber. */
 export interface Options {

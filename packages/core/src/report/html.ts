@@ -1,5 +1,5 @@
 import { links, verbose } from "./render.ts"
-import type { Report } from "./Report.ts"
+import type { Report } from "./model.ts"
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",

@@ -1,5 +1,5 @@
 import { compact, contextLines, metadataText, oneLine } from "./render.ts"
-import type { Report } from "./Report.ts"
+import type { Report } from "./model.ts"
 
 /** How a report is laid out for a terminal. */
 export interface PrettyOptions {

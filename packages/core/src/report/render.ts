@@ -1,7 +1,7 @@
 import { compact as joined } from "../failure/compact.ts"
 import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
 import type { Frame } from "./frames.ts"
-import type { Report } from "./Report.ts"
+import type { Report } from "./model.ts"
 
 // Control characters, and the separators that some viewers take for line ends, would let a text forge a line or colour.
 // eslint-disable-next-line no-control-regex
