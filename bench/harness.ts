@@ -13,6 +13,8 @@ export interface Case {
   readonly group: string
   /** Made in the process that measures, once. */
   readonly make: () => Run | Promise<Run>
+  /** Whether the bytes of the row are those that one operation keeps, measured after a collection. */
+  readonly kept?: boolean
 }
 
 /** Repeats a synchronous operation. */

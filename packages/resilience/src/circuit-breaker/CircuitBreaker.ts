@@ -3,11 +3,14 @@ import { ConfigError, type Reasons } from "@holdfast/core"
 import { Context, Effect, Function, Layer, Result } from "effect"
 import { readConfig } from "../internal/config.ts"
 import { fromShape, Shape } from "./config.ts"
-import { type CircuitBreaker as Breaker, type Handle, Single } from "./handle.ts"
+import type { Guard, Guarding } from "./guard.ts"
+import { type CircuitBreaker as Breaker, Single } from "./handle.ts"
 import * as Machine from "./machine.ts"
 import { decode, type Options } from "./options.ts"
 import { Shell } from "./shell.ts"
 
+export { type Fleet, fleet, type FleetOptions, StoreUnavailable } from "./fleet.ts"
+export type { Guard } from "./guard.ts"
 export { keyed, type KeyedCircuitBreaker, type KeyedOptions } from "./keyed.ts"
 export type { Mode, Outcome, State } from "./machine.ts"
 export type { Transition } from "./observe.ts"
@@ -97,13 +100,13 @@ export const make = (options: Options): Effect.Effect<CircuitBreaker, ConfigErro
  * ```
  */
 export const protect: {
-  (breaker: CircuitBreaker): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Reasons.CircuitOpen, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, breaker: CircuitBreaker): Effect.Effect<A, E | Reasons.CircuitOpen, R>
+  <X>(breaker: Guard<X>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X | Reasons.CircuitOpen, R>
+  <A, E, R, X>(self: Effect.Effect<A, E, R>, breaker: Guard<X>): Effect.Effect<A, E | X | Reasons.CircuitOpen, R>
 } = Function.dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, breaker: CircuitBreaker): Effect.Effect<A, E | Reasons.CircuitOpen, R> => {
-    const handle = breaker as Handle
-    return Effect.withFiber((fiber) => handle.shell.run(fiber, handle.locate(fiber), handle.key, self))
+  <A, E, R, X>(self: Effect.Effect<A, E, R>, breaker: Guard<X>): Effect.Effect<A, E | X | Reasons.CircuitOpen, R> => {
+    const guarding = breaker as unknown as Guarding<X>
+    return Effect.withFiber((fiber) => guarding.guard(fiber, self))
   }
 )
 

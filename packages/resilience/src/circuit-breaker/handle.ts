@@ -1,6 +1,7 @@
-import { ConfigError } from "@holdfast/core"
+import { ConfigError, type Reasons } from "@holdfast/core"
 import { Clock, Effect, Function, Result, Schema, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
+import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Machine from "./machine.ts"
 import type { Transition } from "./observe.ts"
 import { decode, type Options } from "./options.ts"
@@ -8,16 +9,10 @@ import type { Registry } from "./registry.ts"
 import type { Event, Health, Shell } from "./shell.ts"
 import * as Snapshots from "./snapshot.ts"
 
-const TypeId = "~@holdfast/resilience/CircuitBreaker"
-
 /** One circuit, for one dependency. Make it once and share it: a breaker per call can never open. */
-export interface CircuitBreaker {
-  readonly [TypeId]: typeof TypeId
-  readonly name: string
+export interface CircuitBreaker extends Guard {
   /** The state now. A circuit whose open time is over is `half_open`, even before the first probe. */
   readonly state: Effect.Effect<Machine.State>
-  /** Every change of state from the moment of subscribing. A subscriber that falls 128 behind loses the oldest. */
-  readonly transitions: Stream.Stream<Transition>
   /**
    * Closes the circuit to traffic while the scope is open. Counted: traffic flows again, with a fresh circuit, when the
    * last of several isolations has ended.
@@ -48,8 +43,8 @@ export interface CircuitBreaker {
 }
 
 /** What {@link CircuitBreaker} is inside. */
-export abstract class Handle implements CircuitBreaker {
-  readonly [TypeId] = TypeId
+export abstract class Handle implements CircuitBreaker, Guarding {
+  readonly [GuardId] = { _X: Function.identity }
   readonly shell: Shell
 
   constructor(shell: Shell) {
@@ -63,6 +58,10 @@ export abstract class Handle implements CircuitBreaker {
 
   get name(): string {
     return this.shell.name
+  }
+
+  guard<A, E, R>(fiber: AnyFiber, self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Reasons.CircuitOpen, R> {
+    return this.shell.run(fiber, this.locate(fiber), this.key, self)
   }
 
   get state(): Effect.Effect<Machine.State> {

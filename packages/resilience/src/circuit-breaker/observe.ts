@@ -46,8 +46,6 @@ export class Observer {
   /** Results that came after the state had changed, and counted for nothing. */
   lateResults = 0
   #hub: PubSub.PubSub<Transition> | undefined
-  #rejections: Metric.Counter<number> | undefined
-  #late: Metric.Counter<number> | undefined
   #transitions: Map<string, Metric.Counter<number>> | undefined
 
   constructor(circuit: string) {
@@ -58,8 +56,24 @@ export class Observer {
     return Stream.unwrap(Effect.map(PubSub.sliding<Transition>(128), (hub) => Stream.fromPubSub((this.#hub ??= hub))))
   }
 
-  /** One series per state. Read when somebody asks, so it can never disagree with the circuit. */
-  register(fiber: AnyFiber, count: (state: State, now: number) => number): void {
+  /**
+   * Series that are read when somebody asks: a rejection costs no more than a count, and the states can never disagree with
+   * the circuit. A later breaker of the same name takes them over.
+   */
+  register(fiber: AnyFiber, count?: (state: State, now: number) => number): void {
+    this.#counter(
+      "rejections",
+      "Calls that an open, half-open or isolated circuit refused",
+      () => this.rejections,
+      fiber
+    )
+    this.#counter(
+      "late_results",
+      "Results of calls that were admitted before the state changed, and count for nothing",
+      () => this.lateResults,
+      fiber
+    )
+    if (count === undefined) return
     for (const state of states) {
       const gauge = Metric.gauge("resilience.circuit_breaker.state", {
         description: "Circuits in this state now: 0 or 1 for a breaker without keys",
@@ -71,26 +85,6 @@ export class Observer {
         modify: Function.constVoid
       })
     }
-  }
-
-  late(fiber: AnyFiber): void {
-    this.lateResults++
-    this.#late ??= Metric.counter("resilience.circuit_breaker.late_results", {
-      description: "Results of calls that were admitted before the state changed, and count for nothing",
-      attributes: { name: this.circuit },
-      incremental: true
-    })
-    this.#late.updateUnsafe(1, fiber.context)
-  }
-
-  rejected(fiber: AnyFiber): void {
-    this.rejections++
-    this.#rejections ??= Metric.counter("resilience.circuit_breaker.rejections", {
-      description: "Calls that an open, half-open or isolated circuit refused",
-      attributes: { name: this.circuit },
-      incremental: true
-    })
-    this.#rejections.updateUnsafe(1, fiber.context)
   }
 
   transitioned(steps: ReadonlyArray<Step>, key: string | undefined): Effect.Effect<void> {
@@ -108,7 +102,7 @@ export class Observer {
 
   #transitioned(step: Step, key: string | undefined, wallMinusMonotonic: number, fiber: AnyFiber): Effect.Effect<void> {
     const { from, openFor, openings, reason, to } = step
-    this.#counter(from, to).updateUnsafe(1, fiber.context)
+    this.#transition(from, to).updateUnsafe(1, fiber.context)
     spanEvent(fiber, "resilience.circuit_breaker.transition", {
       "resilience.circuit_breaker.name": this.circuit,
       "resilience.circuit_breaker.previous_state": from,
@@ -142,7 +136,20 @@ export class Observer {
     return Effect.ensuring(Effect.asVoid(PubSub.publish(hub, transition)), logged)
   }
 
-  #counter(from: State, to: State): Metric.Counter<number> {
+  #counter(id: string, description: string, count: () => number, fiber: AnyFiber): void {
+    const counter = Metric.counter(`resilience.circuit_breaker.${id}`, {
+      description,
+      attributes: { name: this.circuit },
+      incremental: true
+    })
+    Metric.registerUnsafe(counter, fiber.context, {
+      get: () => ({ count: count(), incremental: true }),
+      update: Function.constVoid,
+      modify: Function.constVoid
+    })
+  }
+
+  #transition(from: State, to: State): Metric.Counter<number> {
     const key = `${from} ${to}`
     this.#transitions ??= new Map()
     let counter = this.#transitions.get(key)

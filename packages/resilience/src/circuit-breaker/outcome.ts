@@ -1,5 +1,5 @@
 import { Classifier } from "@holdfast/core"
-import { Cause, Exit, Predicate } from "effect"
+import { Cause, Duration, Exit, Predicate } from "effect"
 import type { Outcome } from "./machine.ts"
 
 const weight: Readonly<Record<Outcome, number>> = { ignored: 0, success: 1, failure: 2 }
@@ -32,4 +32,12 @@ export const outcomeOf = (
     if (weight[outcome] > weight[worst]) worst = outcome
   }
   return worst
+}
+
+/** How long a failing callee asked to be left alone, in milliseconds. */
+export const hintOf = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const failure = exit.cause.reasons.find(Cause.isFailReason)
+  const asked = failure === undefined ? undefined : Classifier.retryAfterOf(failure.error)
+  return asked === undefined ? undefined : Duration.toMillis(asked)
 }

@@ -4,7 +4,7 @@ import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Machine from "./machine.ts"
 import { nameOf, Observer } from "./observe.ts"
 import type { Options } from "./options.ts"
-import { outcomeOf } from "./outcome.ts"
+import { hintOf, outcomeOf } from "./outcome.ts"
 import type { Standing } from "./tally.ts"
 
 /** How a circuit is doing. */
@@ -88,7 +88,7 @@ export class Shell {
     const { generation, state, tally } = circuit
     if (state !== "closed" || tally.watches) {
       const now = nowOf(fiber)
-      return Machine.rejects(circuit, now) ? this.#reject(fiber, circuit, key, now) : this.#probe(circuit, key, self)
+      return Machine.rejects(circuit, now) ? this.#reject(circuit, key, now) : this.#probe(circuit, key, self)
     }
     // A closed circuit gives out no slots: a call that never reports has cost nothing.
     if (tally.dated || this.classify !== undefined) {
@@ -105,13 +105,8 @@ export class Shell {
     })
   }
 
-  #reject(
-    fiber: AnyFiber,
-    circuit: Machine.Circuit,
-    key: string | undefined,
-    now: number
-  ): Effect.Effect<never, Reasons.CircuitOpen> {
-    this.observer.rejected(fiber)
+  #reject(circuit: Machine.Circuit, key: string | undefined, now: number): Effect.Effect<never, Reasons.CircuitOpen> {
+    this.observer.rejections++
     const retryAfter = Machine.retryAfter(circuit, now)
     const name = nameOf(this.name, key)
     const state = circuit.state as Reasons.CircuitOpen["state"]
@@ -151,7 +146,7 @@ export class Shell {
     // A custom rule for opening is the application's own function, too.
     try {
       const counted = Machine.release(circuit, generation, startedAt, outcome, hint, nowOf(fiber), drawOf(fiber), steps)
-      if (!counted) this.observer.late(fiber)
+      if (!counted) this.observer.lateResults++
     } catch (error) {
       defect ??= Effect.die(error)
     }
@@ -173,7 +168,7 @@ export class Shell {
       const steps: Array<Machine.Step> = []
       generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
       const next: Effect.Effect<A, E | Reasons.CircuitOpen, R> =
-        generation < 0 ? this.#reject(fiber, circuit, key, startedAt) : self
+        generation < 0 ? this.#reject(circuit, key, startedAt) : self
       return steps.length === 0 ? next : Effect.andThen(this.observer.transitioned(steps, key), next)
     })
     return Effect.withFiber((fiber) =>
@@ -182,11 +177,4 @@ export class Shell {
       )
     )
   }
-}
-
-const hintOf = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
-  if (Exit.isSuccess(exit)) return undefined
-  const failure = exit.cause.reasons.find(Cause.isFailReason)
-  const asked = failure === undefined ? undefined : Classifier.retryAfterOf(failure.error)
-  return asked === undefined ? undefined : Duration.toMillis(asked)
 }

@@ -54,6 +54,8 @@ export class CountWindow implements Window {
       this.failures -= gone & failed
       this.slow -= gone >> 1
     }
+    // Grown word by word: what grows by itself grows by sixteen at once, and most circuits never need a second.
+    if (word === this.#words.length) this.#words = this.#words.concat(0)
     this.#words[word] = (before & ~(3 << shift)) | (bits << shift)
     this.failures += bits & failed
     this.slow += bits >> 1

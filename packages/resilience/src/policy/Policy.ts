@@ -217,7 +217,7 @@ export const protect: {
 } = Function.dual(2, <A, E, R, X>(self: Effect.Effect<A, E, R>, policy: Policy<X>): Effect.Effect<A, E | X, R> => {
   const pipeline = policy as unknown as Pipeline
   // Read when it runs: an effect that was protected before a reload is under the new options.
-  return Effect.suspend(() => pipeline.protect(self)) as Effect.Effect<A, E | X, R>
+  return Effect.withFiber((fiber) => pipeline.protect(fiber, self)) as Effect.Effect<A, E | X, R>
 })
 
 /**

@@ -1,7 +1,7 @@
 import { ConfigError, type Reasons } from "@holdfast/core"
 import { Duration, type Effect } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
-import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
+import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import { decode } from "../circuit-breaker/options.ts"
 import { describeRule } from "../circuit-breaker/rule.ts"
 import * as Retry from "../retry/Retry.ts"

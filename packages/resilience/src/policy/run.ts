@@ -3,7 +3,7 @@ import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
 import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
 import type { Single } from "../circuit-breaker/handle.ts"
 import * as Deadline from "../deadline/Deadline.ts"
-import { nowOf } from "../internal/fiber.ts"
+import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Retry from "../retry/Retry.ts"
 import { type Plan as RetryPlan, Run } from "../retry/run.ts"
 import * as Timeout from "../timeout/Timeout.ts"
@@ -11,7 +11,7 @@ import type { Compiled } from "./options.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 
-export type Protect = (self: Any) => Any
+export type Protect = (fiber: AnyFiber, self: Any) => Any
 
 /** The stages of the usual stack; each may be missing. */
 interface Stack {
@@ -41,7 +41,7 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
   return {
     total: totalPlan,
     retry: retry?.kind === "retry" ? retry.plan : undefined,
-    breaker: found[2] === undefined ? undefined : (breaker as Single),
+    breaker: found[2] === undefined ? undefined : (breaker as unknown as Single),
     attempt: attempt?.kind === "timeout" ? attempt.plan : undefined
   }
 }
@@ -54,31 +54,41 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
   // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
   const rest = { ...(attempt ?? total)!, after: Infinity }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
-  return (self) =>
-    Effect.withFiber<unknown, unknown, unknown>((fiber) => {
-      const startedAt = isTimed ? nowOf(fiber) : 0
-      const endsAt = total === undefined ? Infinity : startedAt + total.after
-      const outer = fiber.getRef(Deadline.Deadline) ?? Infinity
-      const ends = Math.min(endsAt, outer)
-      const work = endsAt < outer ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
-      const once =
-        attempt === undefined && total === undefined && breaker === undefined
-          ? work
-          : Effect.withFiber<unknown, unknown, unknown>((fiber) => {
-              const left = ends === Infinity ? Infinity : ends - nowOf(fiber)
-              const isOwn = attempt !== undefined && attempt.after < left
-              const call = Timeout.run(work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
-              return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
-            })
-      let all = once
-      if (retry !== undefined) {
-        const budget = retry.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
-        const ledger = budget === undefined ? retry.ledger : ledgerOf(budget)
-        const run = new Run(once, retry, ledger, startedAt, endsAt)
-        all = ledger === undefined ? run.attemptNext : run.counted(ledger)
+  return (fiber, self) => {
+    const outer = fiber.getRef(Deadline.Deadline) ?? Infinity
+    const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
+    const endsAt = total === undefined ? Infinity : startedAt + total.after
+    const ends = Math.min(endsAt, outer)
+    const work = endsAt < outer ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
+    const once = (fiber: AnyFiber, now: number): Any => {
+      let call = work
+      if (attempt !== undefined || ends !== Infinity) {
+        const left = ends - now
+        const isOwn = attempt !== undefined && attempt.after < left
+        call = Timeout.run(work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
       }
-      return endsAt < outer ? Effect.catchCause(all, (cause) => asTotal(cause, total!)) : all
-    })
+      return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
+    }
+    // The first attempt is run by the fiber that is here already; another one finds its own instant.
+    const first = once(fiber, startedAt)
+    const all = retry === undefined ? first : retried(fiber, first, retry, startedAt, endsAt, once)
+    return endsAt < outer ? Effect.catchCause(all, (cause) => asTotal(cause, total!)) : all
+  }
+}
+
+const retried = (
+  fiber: AnyFiber,
+  first: Any,
+  retry: RetryPlan,
+  startedAt: number,
+  endsAt: number,
+  once: (fiber: AnyFiber, now: number) => Any
+): Any => {
+  const budget = retry.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
+  const ledger = budget === undefined ? retry.ledger : ledgerOf(budget)
+  const again = Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, nowOf(fiber)))
+  if (ledger !== undefined) return new Run(again, retry, ledger, startedAt, endsAt).counted(ledger)
+  return Effect.catchCause(first, (cause) => new Run(again, retry, undefined, startedAt, endsAt).failed(cause, fiber))
 }
 
 /** Inside, the end of the total time is a deadline, which blames nobody; to the caller it is this policy's timeout. */
@@ -92,7 +102,7 @@ const asTotal = (cause: Cause.Cause<unknown>, total: Timeout.Plan): Effect.Effec
 /** Any other order: the policies around each other, as they stand. */
 export const nest =
   (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Protect =>
-  (self) =>
+  (_fiber, self) =>
     stages.reduceRight<Any>((inner, stage, i) => {
       switch (stage.kind) {
         case "timeout":

@@ -104,6 +104,8 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
   return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
 }
 
+const immediately = { startImmediately: true } as const
+
 /** The effect under a limit. One that is over already fails without running the effect. */
 export const run = <A, E, R>(
   self: Effect.Effect<A, E, R>,
@@ -112,11 +114,12 @@ export const run = <A, E, R>(
 ): Effect.Effect<A, E | Reasons.Timeout, R> => {
   if (limit === Infinity) return self
   if (limit <= 0) return timedOut(plan, limit)
-  const fork = plan.disconnect
-    ? Effect.forkDetach(self, { startImmediately: true })
-    : Effect.forkChild(self, { startImmediately: true })
+  // Whoever waits for a fiber and stops it does not need it registered as a child, too.
   return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(fork, (work) => work.pollUnsafe() ?? race(work, plan, limit, restore))
+    Effect.flatMap(
+      Effect.forkDetach(self, immediately),
+      (work) => work.pollUnsafe() ?? race(work, plan, limit, restore)
+    )
   )
 }
 
@@ -127,7 +130,7 @@ const race = <A, E>(
   limit: number,
   restore: (wait: Effect.Effect<void>) => Effect.Effect<void>
 ): Effect.Effect<A, E | Reasons.Timeout> =>
-  Effect.flatMap(Effect.forkChild(Effect.sleep(limit), { startImmediately: true }), (timer) =>
+  Effect.flatMap(Effect.forkDetach(Effect.sleep(limit), immediately), (timer) =>
     Effect.matchCauseEffect(restore(either(work, timer)), {
       onFailure: (cause) => {
         timer.interruptUnsafe()

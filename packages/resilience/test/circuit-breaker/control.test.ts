@@ -95,7 +95,8 @@ describe("what a circuit reports", () => {
         ["transitions", "open", 1],
         ["transitions", "half_open", 1],
         ["transitions", "closed", 1],
-        ["rejections", undefined, 1]
+        ["rejections", undefined, 1],
+        ["late_results", undefined, 0]
       ])
     })
   )

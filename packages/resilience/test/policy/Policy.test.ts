@@ -126,6 +126,19 @@ describe("a pipeline", () => {
   )
 })
 
+it.effect("a pipeline without a total time obeys the deadline around it", () =>
+  Effect.gen(function* () {
+    yield* TestClock.adjust("1 hour")
+    const policy = yield* Policy.make("payments", { retry: { attempts: 9 }, attemptTimeout: "2 seconds" })
+    const [, at] = yield* observed(Policy.protect(Effect.never, policy).pipe(Deadline.within("1 second")))
+    assert.strictEqual(at, 1000)
+    const inner = Policy.protect(Effect.never, policy).pipe(Effect.catchTag("Timeout", (e) => Effect.fail(e.message)))
+    const deadline = Number(yield* Clock.monotonicTimeNanos) / 1e6 + 1000
+    const [exit] = yield* observed(inner.pipe(Effect.provideService(Deadline.Deadline, deadline)))
+    assert.strictEqual(String(failureOf(exit)), "timeout error: no answer before the deadline, after 1s")
+  })
+)
+
 describe("the fused stack and the same stages around each other", () => {
   const script = fc.record({
     steps: fc.array(
@@ -134,7 +147,8 @@ describe("the fused stack and the same stages around each other", () => {
         maxLength: 8
       }
     ),
-    timeout: fc.option(fc.constantFrom("4 seconds", "9 seconds"), { nil: undefined }),
+    // No other time adds up to these: at the very instant of the total, either end is right.
+    timeout: fc.option(fc.constantFrom("4001 millis", "9001 millis"), { nil: undefined }),
     retry: fc.option(
       fc.record({
         attempts: fc.integer({ min: 1, max: 4 }),

@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeRedis } from "@effect/platform-node"
+import { Reasons } from "@holdfast/core"
+import { Backoff, CircuitBreaker } from "@holdfast/resilience"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { CircuitBreaker as Persistence } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { spawn, spawnSync } from "node:child_process"
+import { createServer } from "node:net"
+
+const failure = () => new Reasons.NetworkError({})
+const fails = Effect.suspend(() => Effect.fail(failure()))
+const works = Effect.succeed("ok")
+
+const make = (options: Partial<CircuitBreaker.FleetOptions<"allow">> = {}) =>
+  CircuitBreaker.fleet({ name: "payments", trip: CircuitBreaker.consecutive(2), ...options })
+
+const broken = Layer.succeed(Persistence.CircuitBreakerStore)(
+  (() => {
+    const down = Effect.fail(
+      new Persistence.CircuitBreakerError({
+        reason: new Persistence.CircuitBreakerStoreError({ message: "connection refused" })
+      })
+    )
+    return Persistence.CircuitBreakerStore.of({ admit: () => down, record: () => down, state: () => down })
+  })()
+)
+
+describe("a circuit that a fleet shares", () => {
+  const store = Persistence.layerStoreMemory()
+
+  it.effect("is one for two processes of one name and key, and another for another key", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* make(), yield* make()]
+      const errors = [
+        yield* Effect.flip(CircuitBreaker.protect(fails, one.get("eu"))),
+        yield* Effect.flip(CircuitBreaker.protect(fails, other.get("eu")))
+      ]
+      assert.deepStrictEqual(
+        errors.map(({ _tag }) => _tag),
+        ["NetworkError", "NetworkError"]
+      )
+      const rejection = yield* Effect.flip(CircuitBreaker.protect(works, one.get("eu")))
+      assert.deepInclude(rejection, { _tag: "CircuitOpen", circuit: "payments/eu", state: "open" })
+      assert.strictEqual(Duration.toSeconds(rejection.retryAfter!), 60)
+      assert.strictEqual(yield* CircuitBreaker.protect(works, other.get("us")), "ok")
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("lets one probe through in the whole fleet", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* make(), yield* make()]
+      yield* Effect.replicateEffect(Effect.exit(CircuitBreaker.protect(fails, one.get("eu"))), 2)
+      yield* TestClock.adjust("60 seconds")
+      assert.strictEqual(yield* other.get("eu").state, "half_open")
+      const gate = yield* Deferred.make<string>()
+      const probe = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(gate), one.get("eu")), {
+        startImmediately: true
+      })
+      const rejection = yield* Effect.flip(CircuitBreaker.protect(works, other.get("eu")))
+      assert.strictEqual(rejection.state, "half_open")
+      yield* Deferred.succeed(gate, "back")
+      assert.strictEqual(yield* Fiber.join(probe), "back")
+      assert.strictEqual(yield* other.get("eu").state, "closed")
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("reads failures as any breaker does: answers, hints, interruption, overrides", () =>
+    Effect.gen(function* () {
+      const fleet = yield* make({
+        trip: CircuitBreaker.consecutive(1),
+        openFor: Backoff.constant("1 second"),
+        outcomes: { "sys.data_error": "ignored" }
+      })
+      const guard = fleet.get("eu")
+      yield* Effect.exit(CircuitBreaker.protect(new Reasons.NotFound({}), guard))
+      yield* Effect.exit(CircuitBreaker.protect(new Reasons.DataError({}), guard))
+      yield* Effect.exit(CircuitBreaker.protect(Effect.interrupt, guard))
+      assert.strictEqual(yield* guard.state, "closed")
+      yield* Effect.exit(CircuitBreaker.protect(new Reasons.NetworkError({ retryAfter: "5 seconds" }), guard))
+      const rejection = yield* Effect.flip(CircuitBreaker.protect(works, guard))
+      assert.strictEqual(Duration.toSeconds(rejection.retryAfter!), 5)
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("tells of its transitions", () =>
+    Effect.gen(function* () {
+      const fleet = yield* make({ trip: CircuitBreaker.consecutive(1) })
+      const seen: Array<string> = []
+      yield* fleet.transitions.pipe(
+        Stream.runForEach(({ from, key, to }) => Effect.sync(() => seen.push(`${key} ${from} ${to}`))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Effect.exit(CircuitBreaker.protect(fails, fleet.get("eu")))
+      yield* TestClock.adjust("60 seconds")
+      yield* CircuitBreaker.protect(works, fleet.get("eu"))
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(seen, ["eu closed open", "eu open half_open", "eu half_open closed"])
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("passes a failure of the effect that looks like the store's own", () =>
+    Effect.gen(function* () {
+      const guard = (yield* make()).get("eu")
+      const own = new Persistence.CircuitBreakerError({ reason: new Persistence.CircuitHalfOpen({ key: "inner" }) })
+      const exit = yield* Effect.exit(CircuitBreaker.protect(Effect.fail(own), guard))
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === own)
+    }).pipe(Effect.provide(store))
+  )
+})
+
+describe("a store that cannot be asked", () => {
+  it.effect("lets calls run, or fails them with a declared failure, as was chosen", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* CircuitBreaker.protect(works, (yield* make()).get("eu")), "ok")
+      const strict = yield* CircuitBreaker.fleet({ name: "payments", onStoreError: "fail" })
+      const error = yield* Effect.flip(CircuitBreaker.protect(works, strict.get("eu")))
+      assert.strictEqual(error._tag, "CircuitStoreUnavailable")
+    }).pipe(Effect.provide(broken))
+  )
+})
+
+describe("what a store cannot hold is refused when the breaker is made", () => {
+  it.effect.each([
+    [{ trip: CircuitBreaker.slowRate({ slowerThan: 1 }) }, "trip: consecutive, or failureRate of a window of calls"],
+    [{ trip: CircuitBreaker.failureRate({ window: { time: 1000 } }) }, "trip.window: a window of calls"],
+    [{ trip: CircuitBreaker.anyOf(CircuitBreaker.consecutive(1)) }, "trip: consecutive"],
+    [{ halfOpen: { successes: 2 } }, "halfOpen.successes: 1: the store lets one probe through"],
+    [
+      { halfOpen: { maxWait: "1 second" } },
+      "halfOpen.maxWait: nothing: how long a probe is waited for is the probeLease"
+    ],
+    [{ mode: "isolated" }, 'mode: "automatic"']
+  ] as ReadonlyArray<readonly [Partial<CircuitBreaker.FleetOptions<"allow">>, string]>)("%j", ([options, text]) =>
+    Effect.gen(function* () {
+      const { expected, path } = yield* Effect.flip(make(options))
+      assert.include(`${path}: ${expected}`, `CircuitBreaker.fleet.${text}`)
+    }).pipe(Effect.provide(Persistence.layerStoreMemory()))
+  )
+})
+
+const hasRedis = spawnSync("redis-server", ["--version"]).status === 0
+if (!hasRedis)
+  process.stdout.write("fleet.test.ts: no redis-server on PATH, so circuits over a real Redis were not tested\n")
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+const redis = Effect.acquireRelease(
+  Effect.gen(function* () {
+    const port = yield* freePort
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    const server = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] })
+    yield* Effect.callback<void>((resume) => {
+      server.stdout.on("data", (chunk) => String(chunk).includes("Ready to accept") && resume(Effect.void))
+    })
+    return { port, server }
+  }),
+  ({ server }) => Effect.sync(() => server.kill())
+)
+
+if (hasRedis) {
+  describe("circuits over a real Redis", () => {
+    it.live("are one for two connections, with one probe between them", () =>
+      Effect.gen(function* () {
+        const { port } = yield* redis
+        const connect = Layer.build(
+          Persistence.layerStoreRedis({ probeLease: "300 millis" }).pipe(
+            Layer.provide(NodeRedis.layer({ url: `redis://127.0.0.1:${port}` }))
+          )
+        )
+        const member = Effect.gen(function* () {
+          const fleet = yield* make({ openFor: "200 millis" })
+          return fleet.get("eu")
+        })
+        const one = yield* Effect.provide(member, yield* connect)
+        const other = yield* Effect.provide(member, yield* connect)
+        yield* Effect.exit(CircuitBreaker.protect(fails, one))
+        yield* Effect.exit(CircuitBreaker.protect(fails, other))
+        assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, one))).state, "open")
+        yield* Effect.sleep("250 millis")
+        const probe = yield* Effect.forkChild(CircuitBreaker.protect(Effect.never, one), { startImmediately: true })
+        yield* Effect.sleep("50 millis")
+        assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, other))).state, "half_open")
+        yield* Fiber.interrupt(probe)
+        assert.strictEqual(yield* CircuitBreaker.protect(works, other), "ok")
+        assert.strictEqual(yield* one.state, "closed")
+      })
+    )
+  })
+}
