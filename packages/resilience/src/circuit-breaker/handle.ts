@@ -2,6 +2,7 @@ import { ConfigError, type Reasons } from "@holdfast/core"
 import { Clock, Effect, Function, Result, Schema, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
+import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import type { Transition } from "./observe.ts"
 import { decode, type Options } from "./options.ts"
@@ -69,12 +70,12 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   }
 
   get reset(): Effect.Effect<void> {
-    return this.#control(Machine.reset, Function.constVoid)
+    return this.#control(Control.reset, Function.constVoid)
   }
 
   get isolate(): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(this.#control(Machine.isolate, Function.constVoid), () =>
-      this.#control((circuit, now, _draw, steps) => Machine.endIsolation(circuit, now, steps), Function.constVoid)
+    return Effect.acquireRelease(this.#control(Control.isolate, Function.constVoid), () =>
+      this.#control((circuit, now, _draw, steps) => Control.endIsolation(circuit, now, steps), Function.constVoid)
     )
   }
 
@@ -94,7 +95,7 @@ export abstract class Handle implements CircuitBreaker, Guarding {
 
   setMode(mode: Machine.Mode): Effect.Effect<void> {
     return this.#control(
-      (circuit, now, draw, steps) => Machine.setMode(circuit, mode, now, draw, steps),
+      (circuit, now, draw, steps) => Control.setMode(circuit, mode, now, draw, steps),
       Function.constVoid
     )
   }
@@ -153,7 +154,7 @@ export class Single extends Handle {
   }
 
   apply(settings: Machine.Settings): Effect.Effect<void> {
-    return this.play((circuit, now, draw, steps) => Machine.reconfigure(circuit, settings, now, draw, steps))
+    return this.play((circuit, now, draw, steps) => Control.reconfigure(circuit, settings, now, draw, steps))
   }
 }
 
@@ -187,7 +188,7 @@ const reconfigureAll = (shell: Shell, registry: Registry, settings: Machine.Sett
         shell.control(
           circuit,
           key,
-          (circuit, now, draw, steps) => Machine.reconfigure(circuit, settings, now, draw, steps),
+          (circuit, now, draw, steps) => Control.reconfigure(circuit, settings, now, draw, steps),
           Function.constVoid
         ),
       { discard: true }

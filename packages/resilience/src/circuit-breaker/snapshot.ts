@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import { describeRule } from "./rule.ts"
 
@@ -56,7 +57,7 @@ export const restore = (
   steps: Array<Machine.Step>
 ): void => {
   const age = Math.max(0, wall - snapshot.at)
-  Machine.reset(self, now, draw, steps)
+  Control.reset(self, now, draw, steps)
   const trouble = Machine.troubleOf(self)
   trouble.openings = snapshot.openings
   trouble.lastOpenFor = snapshot.lastOpenFor
@@ -67,5 +68,5 @@ export const restore = (
     if (snapshot.rule === describeRule(self.settings.trip)) self.tally.load(snapshot.counted, now, age)
     return
   }
-  Machine.resume(self, snapshot.state === "open" ? snapshot.opensFor - age : 0, now, steps)
+  Control.resume(self, snapshot.state === "open" ? snapshot.opensFor - age : 0, now, steps)
 }

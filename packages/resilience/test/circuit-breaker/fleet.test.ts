@@ -5,7 +5,7 @@ import { Backoff, CircuitBreaker } from "@holdfast/resilience"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { CircuitBreaker as Persistence } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { createServer } from "node:net"
 
 const failure = () => new Reasons.NetworkError({})
@@ -163,33 +163,70 @@ const redis = Effect.acquireRelease(
   ({ server }) => Effect.sync(() => server.kill())
 )
 
-if (hasRedis) {
-  describe("circuits over a real Redis", () => {
-    it.live("are one for two connections, with one probe between them", () =>
+describe.skipIf(!hasRedis)("circuits over a real Redis", () => {
+  it.live("are one for two connections, with one probe between them", () =>
+    Effect.gen(function* () {
+      const { port } = yield* redis
+      const connect = Layer.build(
+        Persistence.layerStoreRedis({ probeLease: "300 millis" }).pipe(
+          Layer.provide(NodeRedis.layer({ url: `redis://127.0.0.1:${port}` }))
+        )
+      )
+      const member = Effect.gen(function* () {
+        const fleet = yield* make({ openFor: "200 millis" })
+        return fleet.get("eu")
+      })
+      const one = yield* Effect.provide(member, yield* connect)
+      const other = yield* Effect.provide(member, yield* connect)
+      yield* Effect.exit(CircuitBreaker.protect(fails, one))
+      yield* Effect.exit(CircuitBreaker.protect(fails, other))
+      assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, one))).state, "open")
+      yield* Effect.sleep("250 millis")
+      const probe = yield* Effect.forkChild(CircuitBreaker.protect(Effect.never, one), { startImmediately: true })
+      yield* Effect.sleep("50 millis")
+      assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, other))).state, "half_open")
+      yield* Fiber.interrupt(probe)
+      assert.strictEqual(yield* CircuitBreaker.protect(works, other), "ok")
+      assert.strictEqual(yield* one.state, "closed")
+    })
+  )
+
+  const member = (port: number, what: "fail" | "work" | "hang") =>
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(
+          process.execPath,
+          ["--conditions=@holdfast/source", `${import.meta.dirname}/fleetProcess.ts`, String(port), what],
+          { stdio: ["ignore", "pipe", "inherit"] }
+        )
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    )
+
+  /** The first line that the process prints. */
+  const said = (child: ChildProcess) =>
+    Effect.callback<string>((resume) => {
+      child.stdout?.once("data", (chunk) => resume(Effect.succeed(String(chunk).trim())))
+    })
+
+  const call = (port: number, what: "fail" | "work") => Effect.scoped(Effect.flatMap(member(port, what), said))
+
+  it.live(
+    "are one for two processes, and outlive a process that is killed while it probes",
+    () =>
       Effect.gen(function* () {
         const { port } = yield* redis
-        const connect = Layer.build(
-          Persistence.layerStoreRedis({ probeLease: "300 millis" }).pipe(
-            Layer.provide(NodeRedis.layer({ url: `redis://127.0.0.1:${port}` }))
-          )
-        )
-        const member = Effect.gen(function* () {
-          const fleet = yield* make({ openFor: "200 millis" })
-          return fleet.get("eu")
-        })
-        const one = yield* Effect.provide(member, yield* connect)
-        const other = yield* Effect.provide(member, yield* connect)
-        yield* Effect.exit(CircuitBreaker.protect(fails, one))
-        yield* Effect.exit(CircuitBreaker.protect(fails, other))
-        assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, one))).state, "open")
+        assert.deepStrictEqual(yield* Effect.replicateEffect(call(port, "fail"), 2), ["NetworkError", "NetworkError"])
+        // Starting a process takes longer than the circuit is open, so the next one probes.
         yield* Effect.sleep("250 millis")
-        const probe = yield* Effect.forkChild(CircuitBreaker.protect(Effect.never, one), { startImmediately: true })
-        yield* Effect.sleep("50 millis")
-        assert.strictEqual((yield* Effect.flip(CircuitBreaker.protect(works, other))).state, "half_open")
-        yield* Fiber.interrupt(probe)
-        assert.strictEqual(yield* CircuitBreaker.protect(works, other), "ok")
-        assert.strictEqual(yield* one.state, "closed")
-      })
-    )
-  })
-}
+        const prober = yield* member(port, "hang")
+        assert.strictEqual(yield* said(prober), "running")
+        assert.strictEqual(yield* call(port, "work"), "half_open")
+        prober.kill("SIGKILL")
+        yield* Effect.sleep("600 millis")
+        assert.strictEqual(yield* call(port, "work"), "ok")
+        assert.strictEqual(yield* call(port, "work"), "ok")
+      }),
+    30_000
+  )
+})

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import * as Control from "../../src/circuit-breaker/control.ts"
 import * as Machine from "../../src/circuit-breaker/machine.ts"
 import type { Rule, WindowRule } from "../../src/circuit-breaker/rule.ts"
 import { Model } from "./model.ts"
@@ -165,20 +166,20 @@ describe("the machine and a plain model with real timers", () => {
             model.advance(event.millis)
             break
           case "isolate":
-            Machine.isolate(circuit, model.now, draw, steps)
+            Control.isolate(circuit, model.now, draw, steps)
             model.isolate()
             break
           case "end":
             if (model.isolations === 0) break
-            Machine.endIsolation(circuit, model.now, steps)
+            Control.endIsolation(circuit, model.now, steps)
             model.endIsolation()
             break
           case "mode":
-            Machine.setMode(circuit, event.mode, model.now, draw, steps)
+            Control.setMode(circuit, event.mode, model.now, draw, steps)
             model.setMode(event.mode)
             break
           case "reset":
-            Machine.reset(circuit, model.now, draw, steps)
+            Control.reset(circuit, model.now, draw, steps)
             model.reset()
             break
         }

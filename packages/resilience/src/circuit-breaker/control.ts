@@ -1,0 +1,72 @@
+/** What an operator, a snapshot or a new configuration does to a circuit. As pure as the machine. */
+import type { Draw } from "../backoff/formulas.ts"
+import { type Circuit, type Mode, move, type Settings, settle, type State, type Step, troubleOf } from "./machine.ts"
+import { describeRule } from "./rule.ts"
+import { tallyOf } from "./tally.ts"
+
+/** Closes the circuit to traffic until every isolation has ended. */
+export const isolate = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  troubleOf(self).isolations++
+  obey(self, now, steps)
+}
+
+export const endIsolation = (self: Circuit, now: number, steps: Array<Step>): void => {
+  troubleOf(self).isolations--
+  obey(self, now, steps)
+}
+
+/** Hands the circuit to an operator, or back to itself. An isolation goes before every mode. */
+export const setMode = (self: Circuit, mode: Mode, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  troubleOf(self).mode = mode
+  obey(self, now, steps)
+}
+
+const isAutomatic = (state: State): boolean => state === "closed" || state === "open" || state === "half_open"
+
+const obey = (self: Circuit, now: number, steps: Array<Step>): void => {
+  const { isolations, mode } = self.trouble!
+  const wanted = isolations > 0 ? "isolated" : mode === "automatic" ? "closed" : mode
+  if (wanted === self.state || (wanted === "closed" && isAutomatic(self.state))) return
+  start(self, wanted, now, steps)
+}
+
+/** Forgets everything that was seen. What an operator has decided stays: nobody has said that it is over. */
+export const reset = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  if (self.state === "open" || self.state === "half_open") start(self, "closed", now, steps)
+  else start(self, self.state, now, [])
+}
+
+const start = (self: Circuit, state: State, now: number, steps: Array<Step>): void => {
+  const trouble = troubleOf(self)
+  trouble.openings = 0
+  trouble.closedAt = -Infinity
+  move(self, state, now, steps)
+}
+
+/** Goes on being open for as long as is left; with nothing left it is half-open. */
+export const resume = (self: Circuit, left: number, now: number, steps: Array<Step>): void => {
+  troubleOf(self).openUntil = now + left
+  if (left > 0) move(self, "open", now, steps, left, "restored")
+  else move(self, "half_open", now, steps)
+}
+
+/**
+ * Other settings for a living circuit. State, growth and open time stay; what was counted stays if the rule is still the
+ * same; calls in flight finish as they were admitted. The mode stays too, unless the settings name another one.
+ */
+export const reconfigure = (self: Circuit, settings: Settings, now: number, draw: Draw, steps: Array<Step>): void => {
+  settle(self, now, draw, steps)
+  const before = self.settings
+  self.settings = settings
+  if (describeRule(before.trip) !== describeRule(settings.trip)) {
+    const { watches } = self.tally
+    self.tally = tallyOf(settings.trip)
+    // The new memory has not seen the calls that are running start.
+    if (watches || self.tally.watches) self.generation++
+  }
+  if (self.trouble !== undefined) self.trouble.delays = undefined
+  if (before.mode !== settings.mode) setMode(self, settings.mode, now, draw, steps)
+}
