@@ -51,6 +51,17 @@ const logsTo = (directory: string) =>
     )
   )
 
+/** A program that was told to stop and has not stopped in time is stopped: what it owes is in the spool or in the input. */
+const stopInTime = (time: Duration.Duration) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const stop = () => void setTimeout(() => process.exit(130), Duration.toMillis(time)).unref()
+      process.once("SIGINT", stop).once("SIGTERM", stop)
+      return stop
+    }),
+    (stop) => Effect.sync(() => process.off("SIGINT", stop).off("SIGTERM", stop))
+  )
+
 const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {
   const embedded = yield* Configuration.namesNoCollector({ file: options.config, endpoint: options.endpoint })
   const file = Option.getOrElse(options.config, () => here("otlp-system.toml"))
@@ -61,6 +72,7 @@ const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Inf
   const files =
     options.files.length > 0 ? options.files : yield* samples(path.relative(".", here("data"))).pipe(Effect.orDie)
   yield* Input.check(files)
+  yield* stopInTime(config.shutdownTimeout)
 
   const screen = options.json ? Screen.layerSilent : Screen.layer
   const receiver = embedded
@@ -107,7 +119,7 @@ const handler = Effect.fnUntraced(function* (options: Command.Command.Config.Inf
     )
   )
   yield* program.pipe(FailureTelemetry.boundary, Effect.provide(system), Effect.provide(FailureTelemetry.layer()))
-})
+}, Effect.scoped)
 
 export const command = Command.make("otlp-system", flags, handler).pipe(
   Command.withDescription("Sends OTLP trace files to a collector through retry, breaker and spool, and loses nothing."),

@@ -71,6 +71,23 @@ describe("step 2: a collector that is unavailable twice", () => {
   )
 })
 
+describe("a collector that asks for a pause", () => {
+  it.effect("is left alone for as long as it asks, and a little longer", () =>
+    scenario(({ collector, system }) =>
+      Effect.gen(function* () {
+        collector.answer = (call) => (call === 1 ? unavailable("2 seconds") : "ok")
+        const fiber = yield* Effect.forkChild(system.export(batch("a")), { startImmediately: true })
+        yield* TestClock.adjust(1999)
+        assert.strictEqual(collector.calls.length, 1)
+        yield* TestClock.adjust(201)
+        assert.deepStrictEqual(yield* Fiber.join(fiber), { _tag: "Delivered", attempts: 2 })
+        assert.isAtLeast(collector.calls[1]!.at, 2000)
+        assert.isBelow(collector.calls[1]!.at, 2200)
+      })
+    )
+  )
+})
+
 describe("step 3: a batch that the collector will never take", () => {
   it.effect("is sent once, goes to the dead-letter folder with the reason, and says nothing about the collector", () =>
     scenario(({ collector, directory, system }) =>

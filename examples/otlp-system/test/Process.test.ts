@@ -195,6 +195,13 @@ describe("the program and a collector that goes away", () => {
         assert.match(lines[2]!, /^ {2}Caused by: connection refused: http:\/\/127\.0\.0\.1:\d+/)
         assert.match(lines.at(-1)!, /^ {2}Hint: run the same command again/)
         assert.match(ended.stdout, /waiting in the spool +5,430\n/)
+        // What was logged is on disk, to the last line, although the program has failed.
+        const log = readFileSync(join(spools(directory)[0]!, "otlp-system.log"), "utf8")
+          .trim()
+          .split("\n")
+        const messages = log.map((line) => (JSON.parse(line) as { readonly message: string }).message)
+        assert.include(messages, "circuit collector opened")
+        assert.include(messages, "Circuit breaker open, using cache")
       }).pipe(Effect.scoped),
     60_000
   )
