@@ -1,3 +1,4 @@
+import { Report } from "@holdfast/core"
 import { ErrorSnapshot, Projection } from "@holdfast/protocol"
 
 /** Every way in which a failure leaves, as text. */
@@ -6,6 +7,8 @@ export const exits = (error: unknown, options?: ErrorSnapshot.Options): Readonly
   const everything = { ...options, carry: "all" } as const
   return {
     ...exitsOf(snapshot, options),
+    grpcMessage: Projection.toGrpc(snapshot, options).trailers["grpc-message"],
+    grpcDetails: oneLine(Projection.toGrpc(error, everything).details),
     carried: Projection.stringify(ErrorSnapshot.of(error, everything)),
     carriedRpc: Projection.stringify(Projection.toRpc(error, everything)),
     carriedProblem: Projection.stringify(Projection.toProblem(error, everything))
@@ -24,3 +27,5 @@ const exitsOf = (snapshot: ErrorSnapshot.ErrorSnapshot, options?: ErrorSnapshot.
   redacted: Projection.renderUserDebugRedacted(snapshot, options),
   exit: String(Projection.exitCode(snapshot, options))
 })
+
+const oneLine = (bytes: Uint8Array): string => Report.oneLine(new TextDecoder().decode(bytes))

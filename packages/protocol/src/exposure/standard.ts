@@ -32,7 +32,7 @@ export const table: ReadonlyMap<string, Row> = new Map([
   ["logic.internal_invariant_broken", row(500, "INTERNAL")]
 ])
 
-const grpcOfStatus: ReadonlyMap<number, GrpcCode> = new Map([
+export const grpcOfStatus: ReadonlyMap<number, GrpcCode> = new Map([
   [400, "INVALID_ARGUMENT"],
   [401, "UNAUTHENTICATED"],
   [403, "PERMISSION_DENIED"],

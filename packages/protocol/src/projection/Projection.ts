@@ -7,6 +7,7 @@ import type { Options } from "../snapshot/ErrorSnapshot.ts"
 import { allHints, carriedFor, isPublic, reasonFor, reportOf, snapshotOf } from "./input.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
+export { type GrpcOptions, type GrpcStatus, toGrpc } from "../grpc/encode.ts"
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
 export { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 export { toProblem, type ProblemOptions } from "./problem.ts"

@@ -3,6 +3,7 @@
  */
 export {
   type Decoder,
+  decodeGrpc,
   decodeHttp,
   decodeLog,
   decodeProblem,

@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import { cut } from "../text.ts"
 import { isCode, readHttp, readLog, readProblem, readRpc, readSnapshot, type Said } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
+import { readGrpc } from "../grpc/decode.ts"
 import { type Known, rebuild } from "./known.ts"
 
 const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, excerpt: 256 } as const
@@ -11,7 +12,7 @@ const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, excerpt: 256
 export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
   "UndecodableRemote",
   {
-    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`. */
+    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`. */
     format: Schema.String,
     /** How the body begins. It is somebody else's text: no projection shows it. */
     excerpt: Schema.String,
@@ -74,6 +75,7 @@ const make = (said: Said): RemoteFailure | undefined => {
 
 const excerptOf = (body: unknown): string => {
   try {
+    if (body instanceof Uint8Array) return ""
     return cut((typeof body === "string" ? body : JSON.stringify(body)) ?? "", limits.excerpt)
   } catch {
     return ""
@@ -105,12 +107,12 @@ type DecoderWith = (
 ) => Effect.Effect<Failure.Any, UndecodableRemote>
 
 const decoderWith =
-  (format: string, read: (body: unknown) => Said | undefined): DecoderWith =>
+  (format: string, read: (body: unknown) => Said | undefined, isJson = true): DecoderWith =>
   (body, known, context) =>
     Effect.suspend(() => {
       let failure: Failure.Any | undefined
       try {
-        const inside = read(parse(body))
+        const inside = read(isJson ? parse(body) : body)
         const said = inside && completed(inside, context)
         const remote = said && make(said)
         failure = remote && (rebuild(remote, said.failure, known) ?? remote)
@@ -172,3 +174,9 @@ export const decodeSnapshot = decoder(decoderWith("snapshot", readSnapshot))
  * count as absent. A problem without a code of ours is `sys.remote_failure`.
  */
 export const decodeProblem = decoder(decodeProblemWith)
+
+/**
+ * The failure in a gRPC status: `google.rpc.Status` as bytes, `grpc-status-details-bin` as base64, or `{ code, message, details }`
+ * with either of them. A status of another house is `sys.remote_failure` with the retryability of its canonical code.
+ */
+export const decodeGrpc = decoder(decoderWith("grpc", readGrpc, false))

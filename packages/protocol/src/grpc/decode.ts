@@ -1,0 +1,140 @@
+import { Category, Visibility } from "@holdfast/core"
+import { Option, Predicate, Result, Schema } from "effect"
+import * as Base64 from "effect/encoding/Base64"
+import { isCode, type Said } from "../remote/bodies.ts"
+import { CarriedFailure } from "../snapshot/carried.ts"
+import { retryable, statusOf } from "./codes.ts"
+import { bytesOf, type Field, fields, intOf, textOf } from "./protobuf.ts"
+
+/** More bytes than this are no trailer. */
+const most = 65_536
+
+/** What a gRPC client hands over: the code, the text, and the details as bytes or base64. */
+const Trailers = Schema.Struct({
+  code: Schema.Int,
+  message: Schema.String,
+  details: Schema.optional(Schema.Union([Schema.Uint8Array, Schema.String]))
+})
+
+const isCategory = Schema.is(Category)
+const isVisibility = Schema.is(Visibility)
+const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array
+
+/** The error of `@grpc/grpc-js`: the text under `details`, the trailers under `metadata`. */
+interface ServiceError {
+  readonly code: number
+  readonly details: string
+  readonly metadata: { readonly get: (name: string) => ReadonlyArray<unknown> }
+}
+
+const isServiceError = (u: unknown): u is ServiceError =>
+  Predicate.hasProperty(u, "metadata") &&
+  Predicate.hasProperty(u.metadata, "get") &&
+  Predicate.isFunction(u.metadata.get)
+
+const decoded = (text: string): Uint8Array | undefined => {
+  const bare = text.replace(/=+$/, "")
+  if (bare.length > most) return undefined
+  return Result.getOrUndefined(Base64.decode(bare.padEnd(Math.ceil(bare.length / 4) * 4, "=")))
+}
+
+interface Status {
+  readonly code: number
+  readonly message: string
+  readonly details: ReadonlyMap<string, ReadonlyArray<Field>>
+}
+
+const readStatus = (bytes: Uint8Array): Status => {
+  const status = fields(bytes)
+  const details = new Map<string, ReadonlyArray<Field>>()
+  for (const any of bytesOf(status, 3).map(fields)) {
+    const type = /google\.rpc\.(\w+)$/.exec(textOf(any, 1))?.[1]
+    const [value] = bytesOf(any, 2)
+    if (type !== undefined && value !== undefined && !details.has(type)) details.set(type, fields(value))
+  }
+  return { code: intOf(status, 1), message: textOf(status, 2), details }
+}
+
+const statusIn = (body: unknown): Status | undefined => {
+  if (isBytes(body)) return body.length > most ? undefined : readStatus(body)
+  if (typeof body === "string") {
+    const bytes = decoded(body)
+    return bytes === undefined ? undefined : readStatus(bytes)
+  }
+  if (isServiceError(body)) {
+    const [details] = body.metadata.get("grpc-status-details-bin")
+    const plain = { code: body.code, message: body.details }
+    return statusIn(details === undefined ? plain : { ...plain, details })
+  }
+  const trailers = Option.getOrUndefined(Schema.decodeUnknownOption(Trailers)(body))
+  if (trailers === undefined) return undefined
+  const { code, details, message } = trailers
+  return readable(details) ?? { code, message, details: new Map() }
+}
+
+/** Details that cannot be read are worth nothing, but the code and the text are still there. */
+const readable = (details: Uint8Array | string | undefined): Status | undefined => {
+  if (details === undefined || details.length === 0) return undefined
+  try {
+    return statusIn(details)
+  } catch {
+    return undefined
+  }
+}
+
+const metadataOf = (info: ReadonlyArray<Field>): ReadonlyMap<string, string> =>
+  new Map(bytesOf(info, 3).map((bytes) => [textOf(fields(bytes), 1), textOf(fields(bytes), 2)] as const))
+
+const pauseOf = (retry: ReadonlyArray<Field> | undefined): number | undefined => {
+  if (retry === undefined) return undefined
+  const [bytes] = bytesOf(retry, 1)
+  const delay = bytes === undefined ? [] : fields(bytes)
+  return intOf(delay, 1) * 1000 + intOf(delay, 2) / 1e6
+}
+
+const carriedIn = (text: string | undefined): CarriedFailure | undefined =>
+  text === undefined
+    ? undefined
+    : Option.getOrUndefined(Schema.decodeUnknownOption(CarriedFailure)(JSON.parse(text) as unknown))
+
+const hintsIn = (help: ReadonlyArray<Field> | undefined): ReadonlyArray<string> =>
+  help === undefined ? [] : bytesOf(help, 1).map((link) => textOf(fields(link), 1))
+
+/** What a gRPC status says; one of another house by its canonical code. Throws at bytes that are none. */
+export const readGrpc = (body: unknown): Said | undefined => {
+  const status = statusIn(body)
+  if (status === undefined || !(status.code >= 1 && status.code <= 16)) return undefined
+  const { code: number, details, message } = status
+  const metadata = metadataOf(details.get("ErrorInfo") ?? [])
+  const code = metadata.get("code") ?? ""
+  const retry_after_ms = pauseOf(details.get("RetryInfo"))
+  const shared = { hints: hintsIn(details.get("Help")), retry_after_ms }
+  if (!isCode(code)) {
+    return {
+      ...shared,
+      code: "sys.remote_failure",
+      category: "sys",
+      reason: message === "" ? "remote failure" : message,
+      detail: null,
+      status: statusOf.get(number) ?? null,
+      visibility: "internal",
+      retryable: retry_after_ms !== undefined || retryable.has(number)
+    }
+  }
+  const category = metadata.get("category")
+  const visibility = metadata.get("visibility")
+  const title = metadata.get("title") ?? message
+  const http = Number(metadata.get("http_status"))
+  const first = code.slice(0, code.indexOf("."))
+  return {
+    ...shared,
+    code,
+    category: isCategory(category) ? category : isCategory(first) ? first : "sys",
+    reason: title,
+    detail: visibility === "public" && message !== title ? message : null,
+    status: Number.isInteger(http) && http >= 400 && http <= 599 ? http : (statusOf.get(number) ?? null),
+    visibility: isVisibility(visibility) ? visibility : "internal",
+    retryable: metadata.get("retryable") === "true",
+    failure: carriedIn(metadata.get("failure"))
+  }
+}
