@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Operation, Reasons } from "@holdfast/core"
-import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
+import { ErrorSnapshot, ExposurePolicy, Projection, WireFormat } from "@holdfast/protocol"
 import { Cause } from "effect"
 import { raised, threeLayers } from "./support.ts"
 
@@ -34,6 +34,8 @@ const formats: Readonly<Record<string, (snapshot: ErrorSnapshot.ErrorSnapshot) =
   cli: (snapshot) => Projection.stringify(Projection.toCli(snapshot)),
   log: (snapshot) => Projection.stringify(Projection.toLog(snapshot)),
   problem: (snapshot) => Projection.stringify(Projection.toProblem(snapshot, { instance: "urn:uuid:0" })),
+  jsonrpc: (snapshot) => Projection.stringify(Projection.toJsonRpc(snapshot)),
+  graphql: (snapshot) => Projection.stringify(Projection.toGraphQl(snapshot)),
   snapshot: Projection.stringify
 }
 
@@ -47,5 +49,11 @@ describe("The bytes on the wire", () => {
   it("are the golden ones: user debug", async () => {
     const text = snapshots.map((snapshot) => Projection.renderUserDebug(snapshot)).join("\n\n")
     await expect(`${text}\n`).toMatchFileSnapshot("golden/debug.golden.txt")
+  })
+
+  it("are documented by golden schemas", async () => {
+    const text = (document: object) => `${JSON.stringify(document, null, 2)}\n`
+    await expect(text(WireFormat.jsonSchema())).toMatchFileSnapshot("golden/wire.schema.json")
+    await expect(text(WireFormat.openApiComponents())).toMatchFileSnapshot("golden/openapi.components.json")
   })
 })

@@ -1,5 +1,5 @@
 import { type Catalog, Identity, Reasons } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, type Layer, Option, Predicate, Random } from "effect"
+import { Cause, Effect, ErrorReporter, type Layer, Option, Predicate } from "effect"
 import type { unhandled } from "effect/Types"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { isHttpServerError } from "effect/http/HttpServerError"
@@ -9,6 +9,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { freshId } from "../snapshot/occurrence.ts"
+import { derived } from "../snapshot/ours.ts"
 import { type Format, formatFor, localesOf } from "./accept.ts"
 
 /** How failures are answered. */
@@ -27,20 +29,12 @@ export interface Options {
 
 const requestId = /^[\w.:+/=-]{1,128}$/
 
-const digits = (n: number): string => n.toString(16).padStart(8, "0")
-
-const word = Effect.map(Random.nextIntBetween(0, 2 ** 32), digits)
-
 /** The caller's own name for the request, else that of the trace, else a new one. */
 const correlationId = (given: string | undefined): Effect.Effect<string> =>
   given !== undefined && requestId.test(given)
     ? Effect.succeed(given)
     : Effect.option(Effect.currentSpan).pipe(
-        Effect.flatMap((span) =>
-          Option.isSome(span)
-            ? Effect.succeed(span.value.traceId)
-            : Effect.map(Effect.all([word, word, word, word]), (words) => words.join(""))
-        )
+        Effect.flatMap((span) => (Option.isSome(span) ? Effect.succeed(span.value.traceId) : freshId))
       )
 
 interface Met {
@@ -76,7 +70,9 @@ const translated = (error: unknown, request: HttpServerRequest): Met => {
 }
 
 const withStatus = (snapshot: ErrorSnapshot.ErrorSnapshot, http_status: number | undefined) =>
-  http_status === undefined ? snapshot : { ...snapshot, decision: { ...snapshot.decision, http_status } }
+  http_status === undefined
+    ? snapshot
+    : derived(snapshot, { ...snapshot, decision: { ...snapshot.decision, http_status } })
 
 /**
  * The answer to a request that failed with this error or `Cause`: the HTTP projection, or problem details if the caller

@@ -4,12 +4,23 @@
  */
 import { Report } from "@holdfast/core"
 import type { Options } from "../snapshot/ErrorSnapshot.ts"
-import { allHints, carriedFor, isPublic, reasonFor, reportOf, snapshotOf } from "./input.ts"
+import { allHints, isPublic, reasonFor, reportOf, snapshotOf } from "./input.ts"
+import { rpcOf } from "./rpc.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
 export { type GrpcOptions, type GrpcStatus, toGrpc } from "../grpc/encode.ts"
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
-export { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
+export {
+  CliProjection,
+  GraphQlError,
+  HttpProjection,
+  JsonRpcError,
+  LogProjection,
+  PeerProjection,
+  ProblemProjection,
+  RpcProjection
+} from "./schema.ts"
+export { toGraphQl, toJsonRpc } from "./peers.ts"
 export { toProblem, type ProblemOptions } from "./problem.ts"
 export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
 
@@ -113,21 +124,7 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
  * retryable // => true
  * ```
  */
-export const toRpc = (input: unknown, options?: Options): RpcProjection => {
-  const snapshot = snapshotOf(input, options)
-  const { decision, identity } = snapshot
-  return {
-    status: decision.http_status,
-    code: identity.code,
-    category: identity.category,
-    reason: reasonFor(snapshot),
-    detail: isPublic(snapshot) ? identity.detail : null,
-    visibility: decision.visibility,
-    hints: decision.default_hints,
-    retryable: decision.retryable,
-    ...carriedFor(snapshot, options)
-  }
-}
+export const toRpc = (input: unknown, options?: Options): RpcProjection => rpcOf(snapshotOf(input, options), options)
 
 // JSON leaves these as they are; terminals and line readers do not.
 const risky = /[\u007f-\u009f\u2028\u2029]/g

@@ -2,6 +2,7 @@ import { Category, Visibility } from "@holdfast/core"
 import { Schema } from "effect"
 import { CarriedFailure } from "../snapshot/carried.ts"
 import { Context, Metadata, SourceFrame } from "../snapshot/schema.ts"
+import { Violation } from "../snapshot/violations.ts"
 
 const hints = Schema.Array(Schema.String)
 
@@ -57,3 +58,38 @@ export const RpcProjection = Schema.Struct({
   failure: Schema.optionalKey(CarriedFailure)
 })
 export type RpcProjection = typeof RpcProjection.Type
+
+const more = {
+  /** How long to wait before it is tried again. */
+  retry_after_ms: Schema.optionalKey(Schema.Finite),
+  /** What is wrong with the request, piece by piece. */
+  violations: Schema.optionalKey(Schema.Array(Violation))
+}
+
+/** The RPC projection inside of other protocols' errors. */
+export const PeerProjection = Schema.Struct({ ...RpcProjection.fields, ...more })
+export type PeerProjection = typeof PeerProjection.Type
+
+/** The `error` of a JSON-RPC 2.0 response. */
+export const JsonRpcError = Schema.Struct({ code: Schema.Int, message: Schema.String, data: PeerProjection })
+export type JsonRpcError = typeof JsonRpcError.Type
+
+/** One of the `errors` of a GraphQL response. */
+export const GraphQlError = Schema.Struct({ message: Schema.String, extensions: PeerProjection })
+export type GraphQlError = typeof GraphQlError.Type
+
+/** Problem details as this package writes them. Others' may have any other member, and lack any of these. */
+export const ProblemProjection = Schema.Struct({
+  type: Schema.String,
+  title: Schema.String,
+  status: Schema.Int,
+  detail: Schema.optionalKey(Schema.String),
+  instance: Schema.optionalKey(Schema.String),
+  code: Schema.String,
+  category: Category,
+  retryable: Schema.Boolean,
+  hints,
+  ...more,
+  failure: Schema.optionalKey(CarriedFailure)
+})
+export type ProblemProjection = typeof ProblemProjection.Type

@@ -3,8 +3,10 @@
  */
 export {
   type Decoder,
+  decodeGraphQl,
   decodeGrpc,
   decodeHttp,
+  decodeJsonRpc,
   decodeLog,
   decodeProblem,
   decodeRpc,

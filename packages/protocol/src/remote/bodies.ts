@@ -1,6 +1,6 @@
 import { Category } from "@holdfast/core"
 import { Option, Schema } from "effect"
-import { HttpProjection, LogProjection, RpcProjection } from "../projection/schema.ts"
+import { HttpProjection, LogProjection, PeerProjection, RpcProjection } from "../projection/schema.ts"
 import { CarriedFailure } from "../snapshot/carried.ts"
 import { fromUnknown } from "../snapshot/ErrorSnapshot.ts"
 import type { Props } from "./failure.ts"
@@ -9,6 +9,8 @@ const isCategory = Schema.is(Category)
 
 /** What becomes a label of metrics has to look like one. */
 export const isCode = (code: string): boolean => code.length <= 256 && /^[\w.-]+$/.test(code)
+
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 const isObject = (u: unknown): u is Readonly<Record<string, unknown>> =>
   typeof u === "object" && u !== null && !Array.isArray(u)
@@ -47,6 +49,36 @@ export const readHttp = reading(HttpProjection, ({ message, ...body }) => ({
 
 export const readRpc = reading(RpcProjection, (body) => body)
 
+const readPeer = reading(PeerProjection, (body) => body)
+
+/** The failure in the error of another protocol; without the member that is ours, all there is to know is its text. */
+const readWithin =
+  (member: "data" | "extensions", wrapper: "error" | "errors") =>
+  (body: unknown): Said | undefined => {
+    if (!isObject(body)) return undefined
+    const wrapped = own(body, wrapper)
+    const error = Array.isArray(wrapped) ? (wrapped[0] as unknown) : (wrapped ?? body)
+    if (!isObject(error)) return undefined
+    const message = text(own(error, "message"))
+    if (message === undefined) return undefined
+    return (
+      readPeer(own(error, member)) ?? {
+        code: "sys.remote_failure",
+        category: "sys",
+        reason: message,
+        detail: null,
+        status: null,
+        visibility: "internal",
+        hints: [],
+        retryable: false
+      }
+    )
+  }
+
+export const readJsonRpc = readWithin("data", "error")
+
+export const readGraphQl = readWithin("extensions", "errors")
+
 export const readLog = reading(LogProjection, ({ root_metadata, ...body }) => ({
   ...body,
   metadata: root_metadata,
@@ -68,8 +100,6 @@ export const readSnapshot = (body: unknown): Said | undefined =>
       retryable: decision.retryable
     }))
   )
-
-const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 export const readProblem = (body: unknown): Said | undefined => {
   if (!isObject(body)) return undefined

@@ -1,7 +1,17 @@
 import { Failure, type Retryability } from "@holdfast/core"
 import { Effect, Schema } from "effect"
 import { cut } from "../text.ts"
-import { isCode, readHttp, readLog, readProblem, readRpc, readSnapshot, type Said } from "./bodies.ts"
+import {
+  isCode,
+  readGraphQl,
+  readHttp,
+  readJsonRpc,
+  readLog,
+  readProblem,
+  readRpc,
+  readSnapshot,
+  type Said
+} from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
 import { readGrpc } from "../grpc/decode.ts"
 import { type Known, rebuild } from "./known.ts"
@@ -12,7 +22,7 @@ const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, excerpt: 256
 export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
   "UndecodableRemote",
   {
-    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`. */
+    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`, `json-rpc`, `graphql`. */
     format: Schema.String,
     /** How the body begins. It is somebody else's text: no projection shows it. */
     excerpt: Schema.String,
@@ -180,3 +190,9 @@ export const decodeProblem = decoder(decodeProblemWith)
  * with either of them. A status of another house is `sys.remote_failure` with the retryability of its canonical code.
  */
 export const decodeGrpc = decoder(decoderWith("grpc", readGrpc, false))
+
+/** The failure in a JSON-RPC 2.0 response or in its `error`, whoever made it: JSON text, or what it was parsed to. */
+export const decodeJsonRpc = decoder(decoderWith("json-rpc", readJsonRpc))
+
+/** The first failure of a GraphQL response, or one of its errors, whoever made it: JSON text, or what it was parsed to. */
+export const decodeGraphQl = decoder(decoderWith("graphql", readGraphQl))

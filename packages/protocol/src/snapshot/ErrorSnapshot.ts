@@ -9,6 +9,7 @@ import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import { carry as carried } from "./carried.ts"
 import { guard } from "./guard.ts"
 import { limitContexts, limitFrames, limitIdentity, limitMetadata } from "./limits.ts"
+import { adopt, isOurs } from "./ours.ts"
 import { redactWith } from "./redact.ts"
 import { type Context, ErrorSnapshot, schemaVersion } from "./schema.ts"
 import { secretsIn } from "./secrets.ts"
@@ -16,6 +17,7 @@ import { violationsOf } from "./violations.ts"
 
 export { CarriedFailure } from "./carried.ts"
 export { localizeWith as localize, type Localization } from "./localize.ts"
+export { Occurrence, stamp } from "./occurrence.ts"
 export { Violation } from "./violations.ts"
 export { Context, DiagnosticReport, ErrorSnapshot, Metadata, schemaVersion, SourceFrame } from "./schema.ts"
 
@@ -82,8 +84,7 @@ const unreadable: ErrorSnapshot = {
   source_frames: []
 }
 
-/** The snapshots that were made here, and need no second look. */
-const ours = new WeakSet<object>([unreadable])
+adopt(unreadable)
 
 /** Nobody waits longer than that, and JSON knows no infinity. */
 const longest = 2 ** 31
@@ -133,8 +134,7 @@ const build = (error: unknown, options: Options | undefined): Made => {
     ...(violations.length === 0 ? {} : { violations }),
     ...(fields === undefined ? {} : { failure: fields })
   }
-  ours.add(snapshot)
-  return { snapshot, defects }
+  return { snapshot: adopt(snapshot), defects }
 }
 
 const attempt = (error: unknown, options: Options | undefined): Made => {
@@ -188,7 +188,7 @@ const members = ["schema_version", "identity", "decision", "report", "root_metad
 export const fromUnknown = (u: unknown): Option.Option<ErrorSnapshot> => {
   try {
     if (typeof u !== "object" || u === null) return Option.none()
-    if (ours.has(u)) return Option.some(u as ErrorSnapshot)
+    if (isOurs(u)) return Option.some(u)
     if (!members.every((member) => member in u)) return Option.none()
     return decodeOption(u)
   } catch {

@@ -1,4 +1,5 @@
 import { Catalog } from "@holdfast/core"
+import { derived } from "./ours.ts"
 import type { ErrorSnapshot } from "./schema.ts"
 
 /** Titles in other languages. */
@@ -44,8 +45,11 @@ export const localizeWith = (
   if (locale === undefined) return { snapshot, locale }
   return {
     locale,
-    snapshot: generic
-      ? { ...snapshot, decision: { ...decision, title } }
-      : { ...snapshot, identity: { ...identity, reason: title } }
+    snapshot: derived(
+      snapshot,
+      generic
+        ? { ...snapshot, decision: { ...decision, title } }
+        : { ...snapshot, identity: { ...identity, reason: title } }
+    )
   }
 }

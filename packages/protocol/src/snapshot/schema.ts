@@ -2,6 +2,7 @@ import { Category, Identity } from "@holdfast/core"
 import { Schema } from "effect"
 import { ExposureDecision } from "../exposure/decision.ts"
 import { CarriedFailure } from "./carried.ts"
+import { Occurrence } from "./occurrence.ts"
 import { Violation } from "./violations.ts"
 
 /** Text, boolean or finite number, by key. */
@@ -63,6 +64,8 @@ export const ErrorSnapshot = Schema.Struct({
   /** What is wrong with the request, piece by piece. Absent: nothing. */
   violations: Schema.optionalKey(Schema.Array(Violation)),
   /** The failure's own fields. Absent: nobody asked for them. */
-  failure: Schema.optionalKey(CarriedFailure)
+  failure: Schema.optionalKey(CarriedFailure),
+  /** When and where this happened. Absent: nobody asked. */
+  occurrence: Schema.optionalKey(Occurrence)
 })
 export type ErrorSnapshot = typeof ErrorSnapshot.Type

@@ -1,0 +1,64 @@
+import { DateTime, Effect, Option, Random, Schema } from "effect"
+import { derived } from "./ours.ts"
+import type { ErrorSnapshot } from "./schema.ts"
+
+/** When and where one failure happened. */
+export const Occurrence = Schema.Struct({
+  /** Names this one occurrence: 32 hexadecimal digits. */
+  id: Schema.String,
+  /** When, in UTC (ISO 8601). */
+  time: Schema.String,
+  /** The span it happened in, if any. */
+  trace_id: Schema.optionalKey(Schema.String),
+  span_id: Schema.optionalKey(Schema.String),
+  /** Who had it. */
+  service: Schema.optionalKey(Schema.String),
+  /** Which attempt it was, from 1. */
+  attempt: Schema.optionalKey(Schema.Int)
+})
+export type Occurrence = typeof Occurrence.Type
+
+const word = Effect.map(Random.nextIntBetween(0, 2 ** 32), (n) => n.toString(16).padStart(8, "0"))
+
+/** A new name of 32 hexadecimal digits. @internal */
+export const freshId: Effect.Effect<string> = Effect.map(Effect.all([word, word, word, word]), (words) =>
+  words.join("")
+)
+
+/**
+ * Says in the snapshot when and where it happened: a new id, the time of the `Clock`, the current span. Under a `TestClock` and
+ * a seeded `Random` it is always the same.
+ *
+ * - `service`: who had it. Default: none. `attempt`: which one it was. Default: none. `id`: default: a new one.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { ErrorSnapshot } from "@holdfast/protocol"
+ * import { Effect } from "effect"
+ *
+ * const program = ErrorSnapshot.make(new Reasons.Timeout()).pipe(
+ *   Effect.flatMap((snapshot) => ErrorSnapshot.stamp(snapshot, { service: "orders", attempt: 2 }))
+ * )
+ * const { occurrence } = Effect.runSync(program)
+ * occurrence?.service // => "orders"
+ * occurrence?.id.length // => 32
+ * ```
+ */
+export const stamp = (
+  snapshot: ErrorSnapshot,
+  given: Partial<Pick<Occurrence, "attempt" | "id" | "service">> = {}
+): Effect.Effect<ErrorSnapshot> =>
+  Effect.gen(function* () {
+    const id = given.id ?? (yield* freshId)
+    const time = DateTime.formatIso(yield* DateTime.now)
+    const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
+    const occurrence: Occurrence = {
+      id,
+      time,
+      ...(span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }),
+      ...(given.service === undefined ? {} : { service: given.service }),
+      ...(given.attempt === undefined ? {} : { attempt: given.attempt })
+    }
+    return derived(snapshot, { ...snapshot, occurrence })
+  })
