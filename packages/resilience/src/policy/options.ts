@@ -13,7 +13,7 @@ export type RetryOptions = Omit<
   Retry.Options<unknown, never, "original" | "wrap">,
   "when" | "unwanted" | "discard" | "onRetry"
 > & {
-  readonly when?: ((failure: unknown) => boolean) | undefined
+  readonly when?: ((failure: unknown) => boolean) | ReadonlyArray<string> | undefined
   readonly onRetry?: ((attempt: Retry.Attempt<unknown>) => Effect.Effect<unknown>) | undefined
 }
 
@@ -69,6 +69,10 @@ const compile = (step: Step, place: string, name: string): Compiled => {
   switch (step.kind) {
     case "timeout": {
       const plan = Timeout.planOf(step.options)
+      if (plan.generate !== undefined) {
+        // What nobody knows until it runs cannot be checked against its neighbours.
+        throw new ConfigError.InvalidValue({ path: "Timeout.after", expected: "a duration, not a function" })
+      }
       return { kind: step.kind, place, plan, text: `Timeout(${format(plan.after)})` }
     }
     case "retry": {

@@ -50,10 +50,10 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
    */
   readonly maxElapsed?: Duration.Input | undefined
   /**
-   * Which failures are retried. Default: those whose declaration says `transient` or `throttled`. A rejection by an open
+   * Which failures are retried: a predicate, or a list of tags and codes. Default: those whose declaration says `transient` or `throttled`. A rejection by an open
    * circuit is retried only when `maxElapsed` or a `Deadline` sets an end that its wait can fit into.
    */
-  readonly when?: ((failure: E) => boolean) | undefined
+  readonly when?: ((failure: E) => boolean) | ReadonlyArray<string> | undefined
   /**
    * Which results are retried, too. When nothing allows another attempt, the caller gets the last one. Default: none.
    */
@@ -81,6 +81,9 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
   /** Runs before each wait. Default: nothing. */
   readonly onRetry?: ((attempt: Attempt<E>) => Effect.Effect<unknown, never, R>) | undefined
 }
+
+const named = (names: ReadonlyArray<string>) => (failure: unknown, code: string) =>
+  names.includes(code) || (Predicate.hasProperty(failure, "_tag") && names.includes(String(failure._tag)))
 
 const defaultBackoff = Backoff.exponential("100 millis", { jitter: "full", cap: "20 seconds" })
 
@@ -118,7 +121,7 @@ export const make = <E = unknown, R = never, const Exhausted extends "original" 
     backoff: options.backoff ?? defaultBackoff,
     maxElapsed:
       options.maxElapsed === undefined ? Infinity : millis("Retry.maxElapsed", options.maxElapsed, { above: 0 }),
-    when: options.when as Plan["when"],
+    when: typeof options.when === "object" ? named(options.when) : (options.when as Plan["when"]),
     unwanted: options.unwanted as Plan["unwanted"],
     discard: options.discard as Plan["discard"],
     guardNested: options.nested === "give_up",

@@ -17,7 +17,7 @@ export interface Plan {
   readonly attempts: number
   readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>
   readonly maxElapsed: number
-  readonly when: ((failure: unknown) => boolean) | undefined
+  readonly when: ((failure: unknown, code: string) => boolean) | undefined
   readonly unwanted: ((value: unknown) => boolean) | undefined
   readonly discard: ((value: unknown) => Any) | undefined
   readonly maxHint: number
@@ -159,7 +159,7 @@ export class Run {
     }
     // Whoever was not asked has done nothing, so asking again repeats nothing.
     if (declared.health !== "ignored" && fiber.getRef(Idempotent) === false) return false
-    if (when !== undefined) return when(failure)
+    if (when !== undefined) return when(failure, declared.code)
     if (declared.code === circuitOpen) {
       const ends = maxElapsed !== Infinity || this.endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
       return ends && Classifier.retryAfterOf(failure) !== undefined

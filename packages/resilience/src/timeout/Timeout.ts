@@ -1,13 +1,16 @@
 /** Giving an effect only so much time. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, Duration, Effect, Exit, Fiber, Function } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Function, Option } from "effect"
 import { Deadline } from "../deadline/reference.ts"
 import { millis } from "../internal/check.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 
 export interface Options {
-  /** How long the effect may take. More than 0; `"Infinity"` for no limit. */
-  readonly after: Duration.Input
+  /**
+   * How long the effect may take. More than 0; `"Infinity"` for no limit. A function is asked at every run; what it gives
+   * that is not a finite time of more than 0 is no limit.
+   */
+  readonly after: Duration.Input | (() => Duration.Input)
   /** What took too long, for the failure's `operation`. From a small, fixed set. Default: none. */
   readonly operation?: string | undefined
   /**
@@ -20,14 +23,20 @@ export interface Options {
 /** The options, decoded. Times in milliseconds. */
 export interface Plan {
   readonly after: number
+  /** Where the limit is asked for at every run; `after` is no limit then. */
+  readonly generate: (() => Duration.Input) | undefined
   readonly operation: string | undefined
   readonly disconnect: boolean
 }
 
 export const planOf = (input: Duration.Input | Options): Plan => {
   const options = isOptions(input) ? input : { after: input }
-  const after = millis("Timeout.after", options.after, { above: 0, infinite: true })
-  return { after, operation: options.operation, disconnect: options.disconnect ?? false }
+  const generate = typeof options.after === "function" ? options.after : undefined
+  const after =
+    typeof options.after === "function"
+      ? Infinity
+      : millis("Timeout.after", options.after, { above: 0, infinite: true })
+  return { after, generate, operation: options.operation, disconnect: options.disconnect ?? false }
 }
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
@@ -94,9 +103,18 @@ export const timeout: {
     limit: Duration.Input | Options
   ): Effect.Effect<A, E | Reasons.Timeout, R> => {
     const plan = planOf(limit)
-    return Effect.withFiber((fiber) => run(self, plan, limitOf(plan, fiber)))
+    return Effect.withFiber((fiber) => {
+      const { generate } = plan
+      const own = generate === undefined ? plan : { ...plan, after: generated(generate()) }
+      return run(self, own, limitOf(own, fiber))
+    })
   }
 )
+
+const generated = (input: Duration.Input): number => {
+  const millis = Option.getOrElse(Option.map(Duration.fromInput(input), Duration.toMillis), () => Infinity)
+  return millis > 0 ? millis : Infinity
+}
 
 /** The milliseconds a timeout has where the fiber stands: its own, or what a deadline leaves. */
 export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {

@@ -122,3 +122,18 @@ describe("what Retry retries", () => {
     })
   )
 })
+
+it.effect("retries by tag and by code when it is told to", () =>
+  Effect.gen(function* () {
+    const calls = (when: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        const dep = yield* dependency({ value: 1, failures: Infinity, failure: () => new Reasons.NotFound({}) })
+        yield* Effect.exit(dep.call.pipe(Retry.retry(Retry.make({ backoff: Backoff.none, when }))))
+        return dep.calls
+      })
+    assert.deepStrictEqual(
+      yield* Effect.all([calls(["NotFound"]), calls(["biz.not_found"]), calls(["Timeout"])]),
+      [3, 3, 1]
+    )
+  })
+)

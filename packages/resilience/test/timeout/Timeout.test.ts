@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Reasons } from "@holdfast/core"
 import { Timeout } from "@holdfast/resilience"
-import { Cause, Duration, Effect, Exit, Fiber } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -151,3 +151,22 @@ describe("Timeout", () => {
     assert.throws(() => Timeout.timeout(Effect.void, Number.NaN), "Timeout.after")
   })
 })
+
+it.effect("asks a function for its limit at every run, and takes no time as no limit", () =>
+  Effect.gen(function* () {
+    const limits: Array<Duration.Input> = ["1 second", 0, "2 seconds"]
+    const limited = Effect.sleep("10 seconds").pipe(Timeout.timeout({ after: () => limits.shift()! }))
+    const took = yield* Effect.forkChild(
+      Effect.replicateEffect(
+        Effect.gen(function* () {
+          const startedAt = yield* Clock.currentTimeMillis
+          yield* Effect.exit(limited)
+          return (yield* Clock.currentTimeMillis) - startedAt
+        }),
+        3
+      )
+    )
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(yield* Fiber.join(took), [1000, 10_000, 2000])
+  })
+)
