@@ -16,6 +16,7 @@ import {
   type Stage,
   type Step
 } from "./options.ts"
+import { Durations } from "./measure.ts"
 import { type Protect, protection } from "./run.ts"
 
 export type { Added, Options, RetryOptions, Stage, Step } from "./options.ts"
@@ -48,13 +49,26 @@ class Pipeline extends Pipeable.Class implements Policy {
   circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
   protect: Protect
   readonly #oneAtATime = Semaphore.makeUnsafe(1)
+  #durations: Durations | undefined
+  #measures: boolean
 
-  constructor(name: string, stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker.CircuitBreaker | undefined) {
+  constructor(
+    name: string,
+    stages: ReadonlyArray<Compiled>,
+    breaker: CircuitBreaker.CircuitBreaker | undefined,
+    measure: boolean
+  ) {
     super()
     this.name = name
     this.stages = stages
     this.circuitBreaker = breaker
-    this.protect = protection(stages, breaker)
+    this.#measures = measure
+    this.protect = this.#protection()
+  }
+
+  #protection(): Protect {
+    const plain = protection(this.stages, this.circuitBreaker)
+    return this.#measures ? (this.#durations ??= new Durations(this.name)).around(plain) : plain
   }
 
   reconfigure(options: Options): Effect.Effect<void, ConfigError.InvalidValue> {
@@ -70,11 +84,13 @@ class Pipeline extends Pipeable.Class implements Policy {
     path: string
   ): Effect.Effect<void, ConfigError.InvalidValue> {
     return Effect.gen({ self: this }, function* () {
-      const stages = yield* compiled(recommended(yield* options), this.name, path)
+      const taken = yield* options
+      const stages = yield* compiled(recommended(taken), this.name, path)
       const breaker = yield* breakerOf(stages, this.name, this.circuitBreaker)
       this.stages = stages
       this.circuitBreaker = breaker
-      this.protect = protection(stages, breaker)
+      this.#measures = taken.measure ?? this.#measures
+      this.protect = this.#protection()
     }).pipe(this.#oneAtATime.withPermit, Effect.uninterruptible)
   }
 
@@ -99,13 +115,13 @@ const breakerOf = (
     : Effect.as(living.reconfigure(stage.options), living)
 }
 
-const build = (steps: ReturnType<typeof recommended>, name: string, path: string) =>
+const build = (steps: ReturnType<typeof recommended>, name: string, path: string, measure = false) =>
   Effect.gen(function* () {
     if (name === "") {
       return yield* new ConfigError.InvalidValue({ path: "Policy.name", expected: "a text that is not empty" })
     }
     const stages = yield* compiled(steps, name, path)
-    return new Pipeline(name, stages, yield* breakerOf(stages, name))
+    return new Pipeline(name, stages, yield* breakerOf(stages, name), measure)
   })
 
 /**
@@ -142,7 +158,7 @@ export const make = <const O extends Options>(
   name: string,
   options: O
 ): Effect.Effect<Policy<Added<O>>, ConfigError.InvalidValue> =>
-  Effect.suspend(() => build(recommended(options), name, `Policy.${name}`))
+  Effect.suspend(() => build(recommended(options), name, `Policy.${name}`, options.measure))
 
 /**
  * Makes a pipeline in an order of your own, outermost first. An order that cannot mean what it says is refused with the
@@ -280,7 +296,7 @@ export const fromConfig = (
   options: { readonly path?: string | undefined; readonly defaults?: Options | undefined } = {}
 ): Effect.Effect<Policy<FromConfig>, ConfigError.InvalidValue> => {
   const path = options.path ?? name
-  return Effect.flatMap(read(path, options.defaults), (read) => build(recommended(read), name, path))
+  return Effect.flatMap(read(path, options.defaults), (read) => build(recommended(read), name, path, read.measure))
 }
 
 /** The class that {@link Service} makes. */

@@ -8,6 +8,7 @@ import type { Options, RetryOptions } from "./options.ts"
 const Shape = Schema.Struct({
   timeout: Text,
   attemptTimeout: Text,
+  measure: Text,
   retry: Schema.optionalKey(
     Schema.Struct({ attempts: Text, base: Text, cap: Text, jitter: Text, maxElapsed: Text, exhausted: Text })
   ),
@@ -43,7 +44,11 @@ export const read = (path: string, defaults: Options = {}): Effect.Effect<Option
       defaults.circuitBreaker,
       shape.circuitBreaker && CircuitBreakerConfig.fromShape(read, shape.circuitBreaker, "circuitBreaker.")
     ),
-    attemptTimeout: read.duration("attemptTimeout", shape.attemptTimeout) ?? defaults.attemptTimeout
+    attemptTimeout: read.duration("attemptTimeout", shape.attemptTimeout) ?? defaults.attemptTimeout,
+    measure:
+      shape.measure === undefined
+        ? defaults.measure
+        : read.oneOf("measure", shape.measure, ["true", "false"]) === "true"
   })).pipe(
     Effect.mapError((error) => {
       // A backoff is checked while it is made, and names itself.

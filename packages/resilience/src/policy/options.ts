@@ -31,6 +31,8 @@ export interface Options {
   readonly circuitBreaker?: Omit<CircuitBreaker.Options, "name"> | undefined
   /** Time for one attempt. A call that takes longer is a failure of the dependency. */
   readonly attemptTimeout?: Duration.Input | Timeout.Options | undefined
+  /** Whether the durations of calls and attempts are recorded as histograms. Default: `false`. */
+  readonly measure?: boolean | undefined
 }
 
 /** What a pipeline adds to the failures of an effect. */

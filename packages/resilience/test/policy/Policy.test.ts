@@ -2,7 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker, Deadline, Policy } from "@holdfast/resilience"
 import { dependency, type Script } from "@holdfast/resilience/testing"
-import { type Cause, Clock, Effect, Exit, Fiber, Logger, Option, Random } from "effect"
+import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
 import type { Compiled } from "../../src/policy/options.ts"
@@ -136,6 +136,34 @@ it.effect("a pipeline without a total time obeys the deadline around it", () =>
     const deadline = Number(yield* Clock.monotonicTimeNanos) / 1e6 + 1000
     const [exit] = yield* observed(inner.pipe(Effect.provideService(Deadline.Deadline, deadline)))
     assert.strictEqual(String(failureOf(exit)), "timeout error: no answer before the deadline, after 1s")
+  })
+)
+
+it.effect("a pipeline that measures records every attempt and the whole call, in seconds", () =>
+  Effect.gen(function* () {
+    const policy = yield* Policy.make("measured", {
+      retry: { attempts: 3, backoff: Backoff.constant("1 second") },
+      measure: true
+    })
+    const dep = yield* dependency({ value: "paid", failures: 2, failure, latency: "350 millis" })
+    yield* observed(Policy.protect(dep.call, policy))
+    const series = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "measured")
+    const points = series.map(({ attributes, id, state }) => {
+      const { count, sum } = state as Metric.HistogramState
+      return [id, attributes?.["attempt.number"], attributes?.["outcome"], count, sum]
+    })
+    assert.sameDeepMembers(points, [
+      ["resilience.policy.attempt.duration", "0", "failure", 1, 0.35],
+      ["resilience.policy.attempt.duration", "1", "failure", 1, 0.35],
+      ["resilience.policy.attempt.duration", "2", "success", 1, 0.35],
+      ["resilience.policy.duration", undefined, "success", 1, 3.05]
+    ])
+    yield* policy.reconfigure({ retry: {}, measure: false })
+    yield* Policy.protect(Effect.void, policy)
+    yield* policy.reconfigure({ retry: {} })
+    yield* Policy.protect(Effect.void, policy)
+    const after = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "measured")
+    assert.deepStrictEqual(after, series)
   })
 )
 
