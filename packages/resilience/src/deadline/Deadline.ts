@@ -50,7 +50,7 @@ export const enforce = <A, E, R>(
   Effect.withFiber((fiber) => {
     const now = nowOf(fiber)
     const at = Math.min(now + plan.after, fiber.getRef(Deadline) ?? Infinity)
-    return Timeout.run(Effect.provideService(self, Deadline, at), plan, at - now)
+    return Timeout.run(fiber, Effect.provideService(self, Deadline, at), plan, at - now)
   })
 
 /** The time that is left; none without a deadline. Never negative. */

@@ -54,41 +54,41 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
   // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
   const rest = { ...(attempt ?? total)!, after: Infinity }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
+  // Made once, and asked by every attempt of every call.
+  const once = (fiber: AnyFiber, work: Any, ends: number, now: number): Any => {
+    let call = work
+    if (attempt !== undefined || ends !== Infinity) {
+      const left = ends - now
+      const isOwn = attempt !== undefined && attempt.after < left
+      call = Timeout.run(fiber, work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
+    }
+    return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
+  }
+  const retried = (fiber: AnyFiber, work: Any, ends: number, startedAt: number, endsAt: number): Any => {
+    // The first attempt is run by the fiber that is here already; another one finds its own instant.
+    const again = () => Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber)))
+    const budget = retry!.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
+    const ledger = budget === undefined ? retry!.ledger : ledgerOf(budget)
+    if (ledger !== undefined) return new Run(again(), retry!, ledger, startedAt, endsAt).counted(ledger)
+    return Effect.catchCause(once(fiber, work, ends, startedAt), (cause) =>
+      new Run(again(), retry!, undefined, startedAt, endsAt).failed(cause, fiber)
+    )
+  }
   return (fiber, self) => {
     const outer = fiber.getRef(Deadline.Deadline) ?? Infinity
     const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
-    const endsAt = total === undefined ? Infinity : startedAt + total.after
-    const ends = Math.min(endsAt, outer)
-    const work = endsAt < outer ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
-    const once = (fiber: AnyFiber, now: number): Any => {
-      let call = work
-      if (attempt !== undefined || ends !== Infinity) {
-        const left = ends - now
-        const isOwn = attempt !== undefined && attempt.after < left
-        call = Timeout.run(work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
-      }
-      return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
+    if (total === undefined) {
+      return retry === undefined
+        ? once(fiber, self, outer, startedAt)
+        : retried(fiber, self, outer, startedAt, Infinity)
     }
-    // The first attempt is run by the fiber that is here already; another one finds its own instant.
-    const first = once(fiber, startedAt)
-    const all = retry === undefined ? first : retried(fiber, first, retry, startedAt, endsAt, once)
-    return endsAt < outer ? Effect.catchCause(all, (cause) => asTotal(cause, total!)) : all
+    const endsAt = startedAt + total.after
+    const isSooner = endsAt < outer
+    const work = isSooner ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
+    const ends = isSooner ? endsAt : outer
+    const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)
+    return isSooner ? Effect.catchCause(all, (cause) => asTotal(cause, total)) : all
   }
-}
-
-const retried = (
-  fiber: AnyFiber,
-  first: Any,
-  retry: RetryPlan,
-  startedAt: number,
-  endsAt: number,
-  once: (fiber: AnyFiber, now: number) => Any
-): Any => {
-  const budget = retry.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
-  const ledger = budget === undefined ? retry.ledger : ledgerOf(budget)
-  const again = Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, nowOf(fiber)))
-  if (ledger !== undefined) return new Run(again, retry, ledger, startedAt, endsAt).counted(ledger)
-  return Effect.catchCause(first, (cause) => new Run(again, retry, undefined, startedAt, endsAt).failed(cause, fiber))
 }
 
 /** Inside, the end of the total time is a deadline, which blames nobody; to the caller it is this policy's timeout. */
@@ -108,7 +108,7 @@ export const nest =
         case "timeout":
           return i === 0 && stage.plan.after !== Infinity
             ? Deadline.enforce(inner, stage.plan)
-            : Effect.withFiber((fiber) => Timeout.run(inner, stage.plan, Timeout.limitOf(stage.plan, fiber)))
+            : Effect.withFiber((fiber) => Timeout.run(fiber, inner, stage.plan, Timeout.limitOf(stage.plan, fiber)))
         case "retry":
           return Retry.retry(inner, stage.policy)
         case "circuitBreaker":

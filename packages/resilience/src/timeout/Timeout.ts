@@ -1,6 +1,6 @@
 /** Giving an effect only so much time. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, Duration, Effect, Exit, Fiber, Function, Option } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber, Function, Option } from "effect"
 import { Deadline } from "../deadline/reference.ts"
 import { millis } from "../internal/check.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
@@ -67,14 +67,6 @@ export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effe
     return Effect.fail(Object.defineProperty(failure, Failure.TypeId, { value: atDeadline }))
   })
 
-/** Resumes as soon as one of the fibers has ended, whatever its exit. */
-const either = (one: Fiber.Fiber<unknown, unknown>, other: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const wake = () => resume(Effect.void)
-    const forget = [one.addObserver(wake), other.addObserver(wake)]
-    return Effect.sync(() => forget.forEach((remove) => remove()))
-  })
-
 /**
  * Interrupts the effect when it takes too long, waits for its finalizers, and fails with `Reasons.Timeout`. Under a
  * `Deadline` that leaves less time than that, it is shortened to what is left, and the failure says so.
@@ -106,7 +98,7 @@ export const timeout: {
     return Effect.withFiber((fiber) => {
       const { generate } = plan
       const own = generate === undefined ? plan : { ...plan, after: generated(generate()) }
-      return run(self, own, limitOf(own, fiber))
+      return run(fiber, self, own, limitOf(own, fiber))
     })
   }
 )
@@ -122,44 +114,40 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
   return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
 }
 
-const immediately = { startImmediately: true } as const
-
-/** The effect under a limit. One that is over already fails without running the effect. */
+/**
+ * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
+ * effect; one that ends without waiting arms no timer.
+ */
 export const run = <A, E, R>(
+  fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   plan: Plan,
   limit: number
 ): Effect.Effect<A, E | Reasons.Timeout, R> => {
   if (limit === Infinity) return self
   if (limit <= 0) return timedOut(plan, limit)
-  // Whoever waits for a fiber and stops it does not need it registered as a child, too.
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.forkDetach(self, immediately),
-      (work) => work.pollUnsafe() ?? race(work, plan, limit, restore)
-    )
-  )
-}
-
-/** The work is still running: arms the timer, and waits for whichever ends first. */
-const race = <A, E>(
-  work: Fiber.Fiber<A, E>,
-  plan: Plan,
-  limit: number,
-  restore: (wait: Effect.Effect<void>) => Effect.Effect<void>
-): Effect.Effect<A, E | Reasons.Timeout> =>
-  Effect.flatMap(Effect.forkDetach(Effect.sleep(limit), immediately), (timer) =>
-    Effect.matchCauseEffect(restore(either(work, timer)), {
-      onFailure: (cause) => {
-        timer.interruptUnsafe()
-        return Effect.andThen(stop(work, plan), Effect.failCause(cause))
-      },
-      onSuccess: () => {
-        timer.interruptUnsafe()
-        return work.pollUnsafe() ?? Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit))
-      }
+  return Effect.callback<A, E | Reasons.Timeout, R>((resume) => {
+    // Forked, waited for and stopped right here, so the work needs nobody else to look after it.
+    const fork = Effect.runForkWith(fiber.context as Context.Context<R>)
+    const work = fork(self)
+    const exit = work.pollUnsafe()
+    if (exit !== undefined) return resume(exit)
+    const timer = fork(Effect.sleep(limit))
+    const forget = work.addObserver((exit) => {
+      timer.interruptUnsafe()
+      resume(exit)
     })
-  )
+    timer.addObserver((slept) => {
+      if (Exit.isFailure(slept) || work.pollUnsafe() !== undefined) return
+      forget()
+      resume(Effect.uninterruptible(Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit))))
+    })
+    return Effect.suspend(() => {
+      timer.interruptUnsafe()
+      return stop(work, plan)
+    })
+  })
+}
 
 const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
   disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
