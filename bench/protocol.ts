@@ -34,9 +34,13 @@ for (const [index, of] of cases.entries()) {
   if (!`${of.group} ${of.name}`.includes(wanted)) continue
   if (of.group !== group) {
     group = of.group
-    process.stdout.write(`\n### ${group}\n\n| | per second | µs | bytes |\n| --- | ---: | ---: | ---: |\n`)
+    process.stdout.write(
+      `\n### ${group}\n\n| | per second | µs | best µs | bytes |\n| --- | ---: | ---: | ---: | ---: |\n`
+    )
   }
-  const { bytes, name, ns } = measure(index)
+  const { best, bytes, name, ns } = measure(index)
   const perSecond = Math.round(1e9 / ns).toLocaleString("en-US")
-  process.stdout.write(`| ${name} | ${perSecond} | ${(ns / 1000).toFixed(2)} | ${Math.max(0, Math.round(bytes))} |\n`)
+  process.stdout.write(
+    `| ${name} | ${perSecond} | ${(ns / 1000).toFixed(2)} | ${(best / 1000).toFixed(2)} | ${Math.max(0, Math.round(bytes))} |\n`
+  )
 }

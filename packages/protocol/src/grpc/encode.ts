@@ -123,13 +123,13 @@ const statusOf = (code: number, text: string, details: ReadonlyArray<Uint8Array>
 const fitting = (code: number, text: string, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions) => {
   const budget = Math.max(least, options.budget ?? room)
   const all = detailsOf(snapshot, options)
-  const bare = all.at(-1)!()!
   const [info, ...others] = all.slice(0, -1).map((make) => make())
   const fits = (bytes: Uint8Array) => base64Length(bytes) <= budget
   for (const kept of [others.length, 4, 3, 2]) {
     const status = statusOf(code, text, [info!, ...others.slice(0, kept).filter((of) => of !== undefined)])
     if (fits(status)) return status
   }
+  const bare = all.at(-1)!()!
   for (const kept of [others.length, 4, 3, 2, 1, 0]) {
     const status = statusOf(code, text, [bare, ...others.slice(0, kept).filter((of) => of !== undefined)])
     if (fits(status)) return status

@@ -5,17 +5,29 @@
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: false })
 
+// oxlint-disable-next-line no-control-regex
+const ascii = /^[\x00-\x7f]*$/
+
 /** Collects the fields of one message. Fields of their default value are left out, as proto3 wants it. */
 export class Writer {
-  readonly #bytes: Array<number> = []
+  #bytes = new Uint8Array(256)
+  #length = 0
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    larger.set(this.#bytes)
+    this.#bytes = larger
+  }
 
   #varint(value: number): void {
+    this.#reserve(10)
     let rest = value
     while (rest >= 0x80) {
-      this.#bytes.push((rest % 0x80) | 0x80)
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80
       rest = Math.floor(rest / 0x80)
     }
-    this.#bytes.push(rest)
+    this.#bytes[this.#length++] = rest
   }
 
   /** A whole number from 0 to 2^53. */
@@ -29,22 +41,29 @@ export class Writer {
   bytes(field: number, value: Uint8Array): this {
     this.#varint(field * 8 + 2)
     this.#varint(value.length)
-    for (const byte of value) this.#bytes.push(byte)
+    this.#reserve(value.length)
+    this.#bytes.set(value, this.#length)
+    this.#length += value.length
     return this
   }
 
   text(field: number, value: string): this {
-    return value === "" ? this : this.bytes(field, encoder.encode(value))
+    if (value === "") return this
+    // Most texts are short and plain: they are copied faster than they are encoded.
+    if (value.length > 128 || !ascii.test(value)) return this.bytes(field, encoder.encode(value))
+    this.#varint(field * 8 + 2)
+    this.#varint(value.length)
+    this.#reserve(value.length)
+    for (let i = 0; i < value.length; i++) this.#bytes[this.#length++] = value.charCodeAt(i)
+    return this
   }
 
   message(field: number, write: (writer: Writer) => void): this {
-    const inner = new Writer()
-    write(inner)
-    return this.bytes(field, inner.finish())
+    return this.bytes(field, message(write))
   }
 
   finish(): Uint8Array {
-    return Uint8Array.from(this.#bytes)
+    return this.#bytes.subarray(0, this.#length)
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Report } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { view } from "../snapshot/view.ts"
 
-/** What a projection is made from: a snapshot as it is, any error or `Cause` through `ErrorSnapshot.of`. */
+/** What a projection is made from: a snapshot as it is, any error or `Cause` as far as it is looked at. */
 export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot =>
-  Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => ErrorSnapshot.of(input, options))
+  Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => view(input, options))
 
 /** Whether the caller may read the detail. */
 export const isPublic = ({ decision }: ErrorSnapshot.ErrorSnapshot): boolean => decision.visibility === "public"

@@ -16,7 +16,7 @@ const short = 512
 export const guard = (policy: Redaction.Policy): Redaction.Policy => {
   let spent = 0
   return {
-    mask: policy.mask,
+    ...policy,
     isSecretKey: (key) => {
       try {
         return policy.isSecretKey(key.length > maxText ? key.slice(-maxText) : key)
