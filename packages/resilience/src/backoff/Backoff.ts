@@ -97,6 +97,22 @@ export const linear = (step: Duration.Input, options?: Options): Backoff =>
   make("linear", { kind: "linear", base: millis("Backoff.linear.step", step) }, options)
 
 /**
+ * The delays as listed, at least one; the last one repeats.
+ *
+ * @example
+ * ```ts
+ * import { Backoff } from "@holdfast/resilience"
+ *
+ * Backoff.preview(Backoff.listed(["1 second", "5 seconds", "30 seconds"]), 4) // => [1000, 5000, 30000, 30000]
+ * ```
+ */
+export const listed = (delays: ReadonlyArray<Duration.Input>, options?: Options): Backoff => {
+  const all = delays.map((delay, i) => millis(`Backoff.listed.${i}`, delay))
+  const base = all[0] ?? refuse("Backoff.listed", "at least one delay")
+  return make("listed", { kind: "listed", base, delays: all }, options)
+}
+
+/**
  * Each delay is `factor` (default 2, at least 1) times the one before.
  *
  * @example

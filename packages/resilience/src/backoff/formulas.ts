@@ -5,6 +5,8 @@ export type Growth =
   | { readonly kind: "constant"; readonly base: number }
   | { readonly kind: "linear"; readonly base: number }
   | { readonly kind: "exponential"; readonly base: number; readonly factor: number }
+  /** As listed; the last one repeats. `base` is the first. */
+  | { readonly kind: "listed"; readonly base: number; readonly delays: ReadonlyArray<number> }
   /** AWS: uniform between the base and three times the delay before. */
   | { readonly kind: "decorrelated_v1"; readonly base: number }
   /** Polly: smooth exponential growth whose total depends on the last draw only. */
@@ -83,6 +85,8 @@ export class Delays {
       case "exponential":
         // 0 times infinity is no number.
         return growth.base === 0 ? 0 : growth.base * growth.factor ** attempt
+      case "listed":
+        return growth.delays[Math.min(attempt, growth.delays.length - 1)]!
       case "decorrelated_v1": {
         const before = attempt === 0 ? growth.base : this.#memory
         return (this.#memory = Math.min(cap, growth.base + (3 * before - growth.base) * draw()))

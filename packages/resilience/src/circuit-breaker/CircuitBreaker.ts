@@ -1,12 +1,13 @@
 /** Stops calling a dependency that keeps failing, and finds out by itself when it is back. */
 import { ConfigError, type Reasons } from "@holdfast/core"
-import { Context, Effect, Function, Layer, Result } from "effect"
+import { Context, Effect, Function, Layer } from "effect"
 import { readConfig } from "../internal/config.ts"
 import { fromShape, Shape } from "./config.ts"
 import type { Guard, Guarding } from "./guard.ts"
 import { type CircuitBreaker as Breaker, Single } from "./handle.ts"
 import * as Machine from "./machine.ts"
-import { decode, type Options } from "./options.ts"
+import type { Options } from "./options.ts"
+import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import { Shell } from "./shell.ts"
 
 export { type Fleet, fleet, type FleetOptions, StoreUnavailable } from "./fleet.ts"
@@ -17,6 +18,7 @@ export type { Transition } from "./observe.ts"
 export type { HalfOpenOptions, Options } from "./options.ts"
 export { type Outcomes, outcomeOf } from "./outcome.ts"
 export type { Health } from "./shell.ts"
+export type { OpenSchedule, Scheduled } from "./schedule.ts"
 export { Snapshot } from "./snapshot.ts"
 export type { Standing } from "./tally.ts"
 export {
@@ -65,12 +67,9 @@ export const CircuitBreaker: Context.Service<CircuitBreaker, CircuitBreaker> = C
  * rejection._tag // => "CircuitOpen"
  * ```
  */
-export const make = (options: Options): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
-  Effect.suspend(() => {
-    const decoded = decode(options)
-    if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
-    const settings = decoded.success
-    return Effect.withFiber((fiber) => {
+export const make = (options: Scheduled<Options>): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
+  Effect.flatMap(decodeScheduled(options), (settings) =>
+    Effect.withFiber((fiber) => {
       const breaker = new Single(new Shell(options, settings), Machine.make(settings))
       // The registry of metrics outlives its breakers, and must not keep them.
       const circuit = new WeakRef(breaker.circuit)
@@ -80,7 +79,7 @@ export const make = (options: Options): Effect.Effect<CircuitBreaker, ConfigErro
       })
       return Effect.succeed(breaker)
     })
-  })
+  )
 
 /**
  * Runs the effect if the circuit lets it through, and tells the circuit how it went. A rejected call does not run; it
@@ -111,7 +110,7 @@ export const protect: {
 )
 
 /** A layer with one breaker under {@link CircuitBreaker}. */
-export const layer = (options: Options): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
+export const layer = (options: Scheduled<Options>): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
   Layer.effect(CircuitBreaker, make(options))
 
 /**
@@ -171,7 +170,7 @@ export interface ServiceClass<Self, Id extends string> extends Context.ServiceCl
  */
 export const Service =
   <Self>() =>
-  <const Id extends string>(id: Id, options: Omit<Options, "name"> = {}): ServiceClass<Self, Id> => {
+  <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> => {
     const Key = Context.Service<Self, CircuitBreaker>()(id)
     return Object.assign(Key, {
       layer: Layer.effect(Key, make({ ...options, name: id })),

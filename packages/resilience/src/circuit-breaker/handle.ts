@@ -1,12 +1,13 @@
 import { ConfigError, type Reasons } from "@holdfast/core"
-import { Clock, Effect, Function, Result, Schema, type Scope, type Stream } from "effect"
+import { Clock, Effect, Function, Schema, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import type { Transition } from "./observe.ts"
-import { decode, type Options } from "./options.ts"
+import type { Options } from "./options.ts"
 import type { Registry } from "./registry.ts"
+import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import type { Event, Health, Shell } from "./shell.ts"
 import * as Snapshots from "./snapshot.ts"
 
@@ -40,7 +41,7 @@ export interface CircuitBreaker extends Guard {
    * Other options for the living circuit. State, growth and open time stay, and what was counted if the rule for opening
    * is the same. Calls in flight finish under the options they were admitted with. The name stays.
    */
-  readonly reconfigure: (options: Omit<Options, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
+  readonly reconfigure: (options: Omit<Scheduled<Options>, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
 }
 
 /** What {@link CircuitBreaker} is inside. */
@@ -113,13 +114,11 @@ export abstract class Handle implements CircuitBreaker, Guarding {
     )
   }
 
-  reconfigure(options: Omit<Options, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
-    return Effect.suspend(() => {
-      const settings = decode({ ...options, name: this.name })
-      if (Result.isFailure(settings)) return Effect.fail(settings.failure)
+  reconfigure(options: Omit<Scheduled<Options>, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
+    return Effect.flatMap(decodeScheduled({ ...options, name: this.name }), (settings) => {
       this.shell.classify = options.classify
       this.shell.outcomes = options.outcomes
-      return this.apply(settings.success)
+      return this.apply(settings)
     })
   }
 

@@ -1,16 +1,17 @@
 import { ConfigError } from "@holdfast/core"
-import { type Duration, Effect, Result, type Stream } from "effect"
+import { type Duration, Effect, type Stream } from "effect"
 import { isCount } from "../internal/check.ts"
 import { nowOf } from "../internal/fiber.ts"
 import { type CircuitBreaker, KeyHandle } from "./handle.ts"
 import type * as Machine from "./machine.ts"
 import type { Transition } from "./observe.ts"
-import { decode, type Options } from "./options.ts"
+import type { Options } from "./options.ts"
 import { Registry } from "./registry.ts"
+import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import { type Health, Shell } from "./shell.ts"
 import { positive } from "./rule.ts"
 
-export interface KeyedOptions extends Options {
+export interface KeyedOptions extends Scheduled<Options> {
   /** Circuits at most. When all of them must be kept, calls with further keys run untracked. Default: 10 000. */
   readonly capacity?: number | undefined
   /**
@@ -32,7 +33,7 @@ export interface KeyedCircuitBreaker {
   /** The transitions of all circuits. Each says its `key`. */
   readonly transitions: Stream.Stream<Transition>
   /** Other options for all circuits, as of one breaker. Capacity and time to live stay. */
-  readonly reconfigure: (options: Omit<Options, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
+  readonly reconfigure: (options: Omit<Scheduled<Options>, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
 }
 
 /**
@@ -57,22 +58,21 @@ export interface KeyedCircuitBreaker {
  * ```
  */
 export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker, ConfigError.InvalidValue> =>
-  Effect.suspend(() => {
+  Effect.gen(function* () {
     const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
-    const decoded = decode(rest)
-    if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
+    const settings = yield* decodeScheduled(rest)
     const millis = positive(timeToLive)
     const wrong = (option: string, expected: string) =>
       Effect.fail(new ConfigError.InvalidValue({ path: `CircuitBreaker.${option}`, expected }))
-    if (!isCount(capacity, 1)) return wrong("capacity", "a whole number, 1 or more")
-    if (millis === undefined) return wrong("timeToLive", "a finite duration greater than 0 ms")
-    const shell = new Shell(rest, decoded.success)
-    const registry = new Registry(decoded.success, capacity, millis)
+    if (!isCount(capacity, 1)) return yield* wrong("capacity", "a whole number, 1 or more")
+    if (millis === undefined) return yield* wrong("timeToLive", "a finite duration greater than 0 ms")
+    const shell = new Shell(rest, settings)
+    const registry = new Registry(settings, capacity, millis)
     const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>
       Effect.withFiber((fiber) =>
         Effect.forEach(registry.entries(nowOf(fiber)), ([key, circuit]) => view(key, circuit))
       )
-    return Effect.withFiber((fiber) => {
+    return yield* Effect.withFiber((fiber) => {
       const alive = new WeakRef(registry)
       shell.observer.register(fiber, (state, now) => alive.deref()?.count(state, now) ?? 0)
       return Effect.succeed<KeyedCircuitBreaker>({

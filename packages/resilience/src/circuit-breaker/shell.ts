@@ -38,7 +38,7 @@ export class Shell {
   classify: Options["classify"]
   outcomes: Options["outcomes"]
 
-  constructor(options: Options, settings: Machine.Settings) {
+  constructor(options: Pick<Options, "name" | "classify" | "outcomes">, settings: Machine.Settings) {
     this.name = options.name
     this.observer = new Observer(options.name)
     this.settings = settings

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
-import { Cause, Clock, Duration, Effect, Exit, Random } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Random, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { fails, make, rejectionOf, trip, works } from "./circuit.ts"
 
@@ -121,6 +121,52 @@ describe("how long it stays open", () => {
         yield* rejectionOf(breaker)
       }).pipe(Effect.provideService(Clock.Clock, clock))
       assert.strictEqual(sleeps, 0)
+    })
+  )
+})
+
+describe("an open time by schedule", () => {
+  const opensFor = (schedule: CircuitBreaker.OpenSchedule, times: number) =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({
+        name: "db",
+        trip: CircuitBreaker.consecutive(1),
+        halfOpen: { successes: 1 },
+        openFor: schedule
+      })
+      const seen: Array<number> = []
+      for (let i = 0; i < times; i++) {
+        yield* trip(breaker, 1)
+        const wait = Duration.toMillis((yield* rejectionOf(breaker)).retryAfter!)
+        seen.push(wait)
+        yield* TestClock.adjust(wait)
+      }
+      return seen
+    })
+
+  it.effect("is one delay per opening in a row, and the last one repeats", () =>
+    Effect.gen(function* () {
+      const growing = Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 3 }))
+      assert.deepStrictEqual(yield* opensFor(growing, 5), [1000, 2000, 4000, 4000, 4000])
+    })
+  )
+
+  it.effect("may be jittered, and not depend on the date, be zero or be empty", () =>
+    Effect.gen(function* () {
+      const [delay] = yield* opensFor(Schedule.spaced("1 second").pipe(Schedule.jittered), 1)
+      assert.isTrue(delay! >= 800 && delay! <= 1200)
+      const problem = (schedule: CircuitBreaker.OpenSchedule) =>
+        Effect.map(
+          Effect.flip(CircuitBreaker.make({ name: "db", openFor: schedule })),
+          (e) => `${e.path}: ${e.expected}`
+        )
+      assert.strictEqual(
+        yield* problem(Schedule.cron("0 4 * * *") as unknown as CircuitBreaker.OpenSchedule),
+        "CircuitBreaker.openFor: a schedule that does not depend on the date"
+      )
+      const delays = "CircuitBreaker.openFor: a schedule of finite delays greater than 0 ms"
+      assert.strictEqual(yield* problem(Schedule.recurs(3)), delays)
+      assert.strictEqual(yield* problem(Schedule.recurs(0)), delays)
     })
   )
 })
