@@ -48,6 +48,8 @@ export interface Stage {
   readonly place: string
   /** `Retry(3 attempts, …)`. */
   readonly text: string
+  /** The options as they were given. */
+  readonly options: Step["options"]
 }
 
 /** A stage whose options were found to be sound. */
@@ -75,14 +77,14 @@ const compile = (step: Step, place: string, name: string): Compiled => {
         // What nobody knows until it runs cannot be checked against its neighbours.
         throw new ConfigError.InvalidValue({ path: "Timeout.after", expected: "a duration, not a function" })
       }
-      return { kind: step.kind, place, plan, text: `Timeout(${format(plan.after)})` }
+      return { kind: step.kind, place, options: step.options, plan, text: `Timeout(${format(plan.after)})` }
     }
     case "retry": {
       const policy = Retry.make(step.options as Retry.Options<unknown, never, "original">)
       const plan = Retry.planOf(policy)
       const parts = [`${plan.attempts} attempts`, describeBackoff(plan.backoff)]
       if (plan.maxElapsed !== Infinity) parts.push(`within ${format(plan.maxElapsed)}`)
-      return { kind: step.kind, place, policy, plan, text: `Retry(${parts.join(", ")})` }
+      return { kind: step.kind, place, options: step.options, policy, plan, text: `Retry(${parts.join(", ")})` }
     }
     case "circuitBreaker": {
       const decoded = decode({ ...step.options, name })

@@ -58,12 +58,12 @@ describe("a pipeline", () => {
     Effect.gen(function* () {
       const { stages } = yield* Policy.make("payments", Policy.http)
       assert.deepStrictEqual(
-        stages.map(({ kind, place }) => [place, kind]),
+        stages.map(({ kind, options, place }) => [place, kind, options]),
         [
-          ["timeout", "timeout"],
-          ["retry", "retry"],
-          ["circuitBreaker", "circuitBreaker"],
-          ["attemptTimeout", "timeout"]
+          ["timeout", "timeout", "30 seconds"],
+          ["retry", "retry", Policy.http.retry],
+          ["circuitBreaker", "circuitBreaker", Policy.http.circuitBreaker],
+          ["attemptTimeout", "timeout", "10 seconds"]
         ]
       )
     })
