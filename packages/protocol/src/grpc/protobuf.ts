@@ -10,7 +10,7 @@ const ascii = /^[\x00-\x7f]*$/
 
 /** Collects the fields of one message. Fields of their default value are left out, as proto3 wants it. */
 export class Writer {
-  #bytes = new Uint8Array(256)
+  #bytes = new Uint8Array(512)
   #length = 0
 
   #reserve(more: number): void {
@@ -59,7 +59,18 @@ export class Writer {
   }
 
   message(field: number, write: (writer: Writer) => void): this {
-    return this.bytes(field, message(write))
+    this.#varint(field * 8 + 2)
+    const start = this.#length
+    write(this)
+    const size = this.#length - start
+    // The length goes in front, and is known only now: the body makes room for it.
+    this.#varint(size)
+    const width = this.#length - start - size
+    this.#bytes.copyWithin(start + width, start, start + size)
+    this.#length = start
+    this.#varint(size)
+    this.#length = start + width + size
+    return this
   }
 
   finish(): Uint8Array {

@@ -18,7 +18,7 @@ const short = 32
 class Budget {
   left: number = limits.section
 
-  readonly take = (text: string, limit: number): string => {
+  take(text: string, limit: number): string {
     // What is no longer than a mark would be is not worth one.
     const taken = cut(text, Math.max(short, Math.min(limit, this.left)))
     this.left = Math.max(0, this.left - taken.length)
