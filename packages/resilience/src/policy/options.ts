@@ -53,10 +53,15 @@ export interface Stage {
 }
 
 /** A stage whose options were found to be sound. */
-export type Compiled = Stage &
+export type Compiled = Omit<Stage, "kind" | "options"> &
   (
-    | { readonly kind: "timeout"; readonly plan: Timeout.Plan }
-    | { readonly kind: "retry"; readonly policy: Retry.Retry; readonly plan: RetryPlan }
+    | { readonly kind: "timeout"; readonly options: Duration.Input | Timeout.Options; readonly plan: Timeout.Plan }
+    | {
+        readonly kind: "retry"
+        readonly options: RetryOptions
+        readonly policy: Retry.Retry
+        readonly plan: RetryPlan
+      }
     | { readonly kind: "circuitBreaker"; readonly options: Omit<CircuitBreaker.Options, "name"> }
   )
 
