@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Operation, Reasons, Redaction } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
-import { Effect, Option, Schema } from "effect"
+import { Cause, Effect, Option, Schema } from "effect"
 import * as fc from "fast-check"
 import { raised, threeLayers } from "./support.ts"
 
@@ -105,5 +105,57 @@ describe("ErrorSnapshot", () => {
     assert.strictEqual(snapshot.identity.category, "logic")
     assert.isBelow(snapshot.identity.code.length, 300)
     assert.isTrue(Schema.is(ErrorSnapshot.ErrorSnapshot)(snapshot))
+  })
+})
+
+describe("A projection of an error", () => {
+  const errors = {
+    "a failure": new Reasons.NotFound({ detail: "order 7", retryAfter: 1500 }),
+    layers: threeLayers(),
+    "a defect": Cause.die(new Error("bug")),
+    "a parallel cause": Cause.fromReasons([
+      Cause.makeFailReason(new Reasons.Timeout()),
+      Cause.makeDieReason(new Error("x"))
+    ]),
+    "a text": "boom"
+  }
+  for (const [name, error] of Object.entries(errors)) {
+    it(`is the projection of its snapshot: ${name}`, () => {
+      for (const policy of [ExposurePolicy.contract, ExposurePolicy.standard]) {
+        const options = { policy, carry: "all" } as const
+        const snapshot = ErrorSnapshot.of(error, options)
+        for (const project of [
+          Projection.toHttp,
+          Projection.toCli,
+          Projection.toLog,
+          Projection.toRpc,
+          Projection.toProblem,
+          Projection.toJsonRpc,
+          Projection.toGrpc,
+          Projection.renderUserDebug,
+          Projection.renderUserDebugRedacted
+        ]) {
+          assert.deepStrictEqual(project(error, options), project(snapshot, options))
+        }
+      }
+    })
+  }
+
+  it("gives a policy that hands its subject on all there is to see", () => {
+    const seen: Array<unknown> = []
+    const policy: ExposurePolicy.Policy = (subject) => {
+      const { causes, metadata } = { ...subject }
+      seen.push(
+        metadata,
+        causes.map(({ code }) => code)
+      )
+      return ExposurePolicy.contract(subject)
+    }
+    const failure = raised(
+      new Reasons.SystemError({ cause: new Reasons.Timeout() }),
+      Operation.doing("import", { metadata: { line: 7 } })
+    )
+    Projection.toHttp(failure, { policy })
+    assert.deepStrictEqual(seen, [{ line: 7 }, ["sys.timeout"]])
   })
 })

@@ -33,6 +33,11 @@ const routes = Layer.mergeAll(
     "/interrupted",
     Effect.suspend(() => Effect.failCause(Cause.interrupt(7)))
   ),
+  HttpRouter.add(
+    "GET",
+    "/huge",
+    Effect.suspend(() => Effect.fail(new Reasons.NotFound({ detail: "x\n\u001b[31m".repeat(1_000_000) })))
+  ),
   HttpRouter.add("GET", "/own", Effect.die(HttpServerResponse.text("own answer", { status: 418 }))),
   HttpRouter.add("GET", "/html", HttpServerResponse.html("<h1>later</h1>").pipe(HttpServerResponse.setStatus(503)))
 )
@@ -106,6 +111,15 @@ layer(served({}, ExposurePolicy.contract))("An HttpRouter with the edge", (it) =
       assert.strictEqual(status, 404)
       assert.deepInclude(JSON.parse(body), { status: 404, code: "biz.not_found" })
       assert.notInclude(body, "script")
+    })
+  )
+
+  it.effect("answers a huge failure with a short answer on one line", () =>
+    Effect.gen(function* () {
+      const { body, status } = yield* get("/huge")
+      assert.strictEqual(status, 400)
+      assert.isBelow(body.length, 80_000)
+      for (const char of ["\n", "\u001b"]) assert.notInclude(body, char)
     })
   )
 

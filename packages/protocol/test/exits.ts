@@ -10,6 +10,8 @@ export const exits = (error: unknown, options?: ErrorSnapshot.Options): Readonly
     grpcMessage: Projection.toGrpc(snapshot, options).trailers["grpc-message"],
     grpcDetails: oneLine(Projection.toGrpc(error, everything).details),
     carried: Projection.stringify(ErrorSnapshot.of(error, everything)),
+    jsonRpc: Projection.stringify(Projection.toJsonRpc(error, everything)),
+    graphQl: Projection.stringify(Projection.toGraphQl(error, everything)),
     carriedRpc: Projection.stringify(Projection.toRpc(error, everything)),
     carriedProblem: Projection.stringify(Projection.toProblem(error, everything))
   }

@@ -18,11 +18,19 @@ const isCause = (u: unknown): u is Cause.Cause<unknown> => {
   }
 }
 
+const isError = (u: unknown): boolean => {
+  try {
+    return u instanceof Error
+  } catch {
+    return false
+  }
+}
+
 /** What an entry is about: its cause, else the first failure, error or cause among its messages. */
 const failureOf = (cause: Cause.Cause<unknown>, messages: ReadonlyArray<unknown>): unknown =>
   cause.reasons.length > 0
     ? cause
-    : messages.find((message) => isCause(message) || Failure.isFailure(message) || message instanceof Error)
+    : messages.find((message) => isCause(message) || Failure.isFailure(message) || isError(message))
 
 const text = (value: unknown): string => {
   if (typeof value === "string") return value
