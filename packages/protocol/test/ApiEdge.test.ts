@@ -40,7 +40,7 @@ const handlers = HttpApiBuilder.group(Api, "orders", (handlers) =>
       order: ({ payload: { sku } }) => {
         switch (sku) {
           case "gone":
-            return Effect.fail(new LedgerGone({ table: "orders", retryAfter: "2 seconds" }))
+            return Effect.fail(new LedgerGone({ table: "orders", retryAfter: "2 seconds", detail: "marker: /dev/sdb" }))
           case "none":
             return Effect.fail(new Reasons.NotFound({ detail: "no such sku" }))
           case "bug":

@@ -12,9 +12,23 @@ class SoldOut extends Failure.Tagged<SoldOut>()(
   { code: "biz.rpc.sold_out", detail: ({ sku }) => `${sku} is sold out` }
 ) {}
 
+class LedgerGone extends Failure.Tagged<LedgerGone>()(
+  "RpcLedgerGone",
+  { table: Schema.String, key: Failure.sensitive(Schema.String) },
+  { code: "sys.rpc.ledger_gone" }
+) {}
+
+class OrderError extends Failure.Layered<OrderError>()("RpcOrderError", [LedgerGone]) {}
+
 class Orders extends RpcGroup.make(
-  Rpc.make("order", { payload: { sku: Schema.String }, success: Schema.String, error: SoldOut })
+  Rpc.make("order", {
+    payload: { sku: Schema.String },
+    success: Schema.String,
+    error: Schema.Union([SoldOut, LedgerGone, OrderError])
+  })
 ).middleware(RpcEdge.Failures) {}
+
+const gone = () => new LedgerGone({ table: "orders", key: "marker-key", detail: "marker: /dev/sda1" })
 
 const handlers = Orders.toLayer({
   order: ({ sku }) => {
@@ -29,6 +43,12 @@ const handlers = Orders.toLayer({
         return Effect.failCause(Cause.interrupt(7))
       case "undeclared":
         return Effect.fail(new Reasons.RateLimited({ retryAfter: "2 seconds" }) as never)
+      case "gone":
+        return Effect.fail(gone())
+      case "layers":
+        return Effect.fail(OrderError.from(gone()))
+      case "secret":
+        return Effect.fail(new SoldOut({ sku: "A-1", detail: "paid with marker-key", cause: gone() }))
       default:
         return Effect.fail(new SoldOut({ sku }))
     }
@@ -64,6 +84,20 @@ layer(client)("An RPC group with the edge", (it) => {
     Effect.gen(function* () {
       const caught = yield* order("A-1").pipe(Effect.catchTag("RpcSoldOut", ({ sku }) => Effect.succeed(sku)))
       assert.strictEqual(caught, "A-1")
+    })
+  )
+
+  it.effect("gives it the fields of an internal failure, and neither its detail nor a secret", () =>
+    Effect.gen(function* () {
+      const failure = yield* Effect.flip(order("gone"))
+      assert.instanceOf(failure, LedgerGone)
+      assert.deepStrictEqual([failure.table, failure.key, failure.detail], ["orders", "<redacted>", undefined])
+      const layered = yield* Effect.flip(order("layers"))
+      assert.instanceOf(layered, OrderError)
+      assert.strictEqual(layered.reason.table, "orders")
+      const sold = yield* Effect.flip(order("secret"))
+      assert.strictEqual(Identity.of(sold).detail, "paid with <redacted>")
+      for (const one of [failure, layered, sold]) assert.notInclude(JSON.stringify(one), "marker")
     })
   )
 

@@ -8,9 +8,10 @@ import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import * as Projection from "../projection/Projection.ts"
-import { type Known, rebuild } from "../remote/known.ts"
+import type { Known } from "../remote/known.ts"
 import { carriedVersion } from "../snapshot/carried.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { clean } from "./clean.ts"
 
 /** How a failure is documented and sent. */
 export interface Options {
@@ -87,10 +88,10 @@ export const problem = <S extends Known>(Class: S, options: Options = {}): probl
     const snapshot = ErrorSnapshot.of(failure, { policy: fixed, redaction, carry: "all" })
     const body = Projection.toProblem(snapshot, { typeBase })
     // The declared fields go as an instance that has no secret any more: its own schema encodes it.
-    const clean = rebuild({ code, category }, snapshot.failure, [Class])
-    return clean === undefined || snapshot.failure === undefined
+    const told = clean(snapshot, Class)
+    return told === undefined
       ? Effect.fail(new SchemaIssue.InvalidValue({ message: `${tag} cannot be sent without its secrets` }))
-      : Effect.succeed({ ...body, failure: { version: carriedVersion, data: clean } })
+      : Effect.succeed({ ...body, failure: { version: carriedVersion, data: told } })
   }
   const wire = wireOf(Class, typeBase + encodeURIComponent(code), status, code, category)
   return wire.annotate({ identifier: `${tag}Problem`, description: reason }).pipe(

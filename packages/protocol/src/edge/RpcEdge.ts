@@ -8,7 +8,9 @@ import * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 import * as Projection from "../projection/Projection.ts"
 import { decodeRpcWith } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
+import type { Known } from "../remote/known.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { clean } from "./clean.ts"
 
 /**
  * The middleware that a group needs: `RpcGroup.make(…).middleware(RpcEdge.Failures)`. It adds `RemoteFailure` to what its
@@ -33,7 +35,8 @@ const remote = (cause: Cause.Cause<unknown>): Effect.Effect<never, RemoteFailure
   )
 
 /**
- * The server's half. A failure that the procedure declares goes out as its class; a defect, an interruption and any other
+ * The server's half. A failure that the procedure declares goes out as its class, without secrets and
+ * with its detail only if that is public; a defect, an interruption and any other
  * error as a `RemoteFailure` with the code and what the exposure policy shows of it, and to the `ErrorReporter`s.
  *
  * @example
@@ -54,12 +57,20 @@ const remote = (cause: Cause.Cause<unknown>): Effect.Effect<never, RemoteFailure
 export const layer: Layer.Layer<Failures> = Layer.succeed(Failures)((effect, { rpc }) => {
   const isDeclared = Schema.is(rpc.errorSchema)
   return Effect.catchCause(effect, (cause) => {
-    const failed = cause.reasons.find(Cause.isFailReason)
-    if (failed !== undefined && isDeclared(failed.error) && declared(failed.error)) return Effect.failCause(cause)
+    const error = cause.reasons.find(Cause.isFailReason)?.error
+    // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
+    if (Failure.isFailure(error) && isDeclared(error)) return declared(cause, error)
     const answer = remote(cause)
     return Cause.hasInterruptsOnly(cause) ? answer : Effect.andThen(ErrorReporter.report(cause), answer)
   })
 })
 
-/** A schema that takes everything, such as `Schema.Unknown`, declares nothing. */
-const declared = (error: unknown): boolean => Failure.isFailure(error)
+/** The declared class as it may leave, within its layers. */
+const declared = (cause: Cause.Cause<unknown>, error: Failure.Any) =>
+  Effect.flatMap(ErrorSnapshot.make(cause, { carry: "all" }), (snapshot) => {
+    const leaf = Failure.leafOf(error)
+    const told = clean(snapshot, leaf.constructor as unknown as Known)
+    if (told === undefined) return remote(cause)
+    const layers = error.constructor as unknown as { readonly from: (failure: Failure.Any) => Failure.Any }
+    return Effect.fail((leaf === error ? told : layers.from(told)) as RemoteFailure)
+  })

@@ -1,0 +1,15 @@
+import type { Failure } from "@holdfast/core"
+import { type Known, rebuild } from "../remote/known.ts"
+import type { ErrorSnapshot } from "../snapshot/ErrorSnapshot.ts"
+
+/**
+ * A failure as its declared class may leave: its fields, which are part of the contract, without secrets; its own detail only
+ * if that is public. Nothing where it cannot be told without a secret.
+ */
+export const clean = (snapshot: ErrorSnapshot, Class: Known): Failure.Any | undefined => {
+  const { decision, failure } = snapshot
+  if (failure === undefined) return undefined
+  const { detail: _, ...fields } = failure.data
+  const shown = decision.visibility === "public" ? failure : { ...failure, data: fields }
+  return rebuild(Class.declared, shown, [Class])
+}
