@@ -19,11 +19,28 @@ export interface Any extends Cause.YieldableError {
   readonly [LeafId]: Any
 }
 
-/** Whether a value is an instance of a declared failure. Total: a revoked proxy is none. */
+const isDeclared = (u: unknown): u is Declared => {
+  if (typeof u !== "object" || u === null) return false
+  const { category, code, hints, reason, retry, sensitive } = u as Partial<Declared>
+  return (
+    typeof code === "string" &&
+    typeof category === "string" &&
+    typeof reason === "string" &&
+    typeof retry === "string" &&
+    typeof hints === "object" &&
+    sensitive instanceof Set
+  )
+}
+
+/**
+ * Whether a value is an instance of a declared failure. Total: a revoked proxy is none, and neither is data that carries the
+ * key of one. It looks at the shape, so that failures of another copy of this package are failures, too.
+ */
 export const isFailure = (u: unknown): u is Any => {
-  if ((typeof u !== "object" && typeof u !== "function") || u === null) return false
   try {
-    return TypeId in u
+    if (!(u instanceof Error)) return false
+    const { [LeafId]: leaf, [TypeId]: declared } = u as Partial<Any>
+    return isDeclared(declared) && (leaf === u || (leaf instanceof Error && isDeclared(leaf[TypeId])))
   } catch {
     return false
   }

@@ -57,13 +57,18 @@ export const primary = (cause: Cause.Cause<unknown>, own?: Classify): Subject =>
   return { error: undefined, classification, contexts: [] }
 }
 
+const positionOf = (error: unknown): string | null => {
+  const position: unknown = isFailure(error) ? leafOf(error).position : undefined
+  return typeof position === "string" ? position : null
+}
+
 /** The identity of a subject. */
 export const ofSubject = ({ classification, contexts, error }: Subject): Identity => ({
   code: classification.code,
   category: classification.category,
   reason: classification.reason,
   detail: isFailure(error) ? detailOf(error) : error === undefined ? null : messageOf(error),
-  position: isFailure(error) ? (leafOf(error).position ?? null) : null,
+  position: positionOf(error),
   path: joinPath(pathOf(contexts))
 })
 

@@ -20,21 +20,25 @@ class Frame {
   readonly make: () => OperationContext
   readonly parent: Frame | undefined
   readonly fiber: number
-  /** Failures that left a boundary inside of this one, so that catching and failing again does not lose their frames. */
-  passed: Array<{ readonly error: unknown; readonly frame: Frame }> | undefined = undefined
+  readonly depth: number
+  /** The outermost frame that is known to be around this one; a failure on its way out asks for one after the other. */
+  around: Frame | undefined = undefined
 
   constructor(make: () => OperationContext, parent: Frame | undefined, fiber: number) {
     this.make = make
     this.parent = parent
     this.fiber = fiber
+    this.depth = parent === undefined ? 0 : parent.depth + 1
   }
 }
 
 const isInside = (inner: Frame, outer: Frame): boolean => {
-  for (let frame: Frame | undefined = inner; frame !== undefined; frame = frame.parent) {
-    if (frame === outer) return true
-  }
-  return false
+  const known = inner.around
+  let frame: Frame | undefined = known !== undefined && known.depth >= outer.depth ? known : inner
+  while (frame !== undefined && frame.depth > outer.depth) frame = frame.parent
+  if (frame !== outer) return false
+  inner.around = outer
+  return true
 }
 
 const Current: Context.Reference<Frame | undefined> = Context.Reference("@holdfast/core/Operation/Current", {
@@ -50,7 +54,8 @@ class Attached extends Context.Service<Attached, Frame>()("@holdfast/core/Operat
  */
 const byError = new WeakMap<object, Frame | "shared">()
 
-const remembered = 8
+/** How many wrappers are looked through for an error that has left a boundary before. */
+const deepest = 8
 
 const rootOf = (frame: Frame): Frame => {
   let root = frame
@@ -66,16 +71,16 @@ const note = (error: unknown, frame: Frame): void => {
   byError.set(error, sameCall ? frame : "shared")
 }
 
-/** The frame that an error, or what it wraps as its cause, left a boundary inside of `frame` with. */
-const passedThrough = (frame: Frame, error: unknown): Frame | undefined => {
-  const { passed } = frame
-  if (passed === undefined) return undefined
+/**
+ * The frame with which an error, or what it wraps as its cause, left a boundary inside of this one before it was caught and
+ * failed again. Only objects can be told from each other; a text that fails again begins anew.
+ */
+const passedThrough = (boundary: Frame, error: unknown): Frame | undefined => {
   let candidate: unknown = error
-  for (let depth = 0; depth < remembered; depth++) {
-    for (const entry of passed) {
-      if (Object.is(entry.error, candidate)) return entry.frame
-    }
+  for (let depth = 0; depth < deepest; depth++) {
     if (typeof candidate !== "object" || candidate === null) return undefined
+    const frame = byError.get(candidate)
+    if (frame !== undefined && frame !== "shared" && isInside(frame, boundary)) return frame
     try {
       candidate = (candidate as { readonly cause?: unknown }).cause
     } catch {
@@ -86,6 +91,8 @@ const passedThrough = (frame: Frame, error: unknown): Frame | undefined => {
 }
 
 const attach = <E>(cause: Cause.Cause<E>, boundary: Frame): Cause.Cause<E> => {
+  // What the details say is what they say now, and not when somebody reads them.
+  boundary.make()
   let changed = false
   const reasons = cause.reasons.map((reason) => {
     if (Cause.isInterruptReason(reason)) return reason
@@ -94,12 +101,6 @@ const attach = <E>(cause: Cause.Cause<E>, boundary: Frame): Cause.Cause<E> => {
     const kept = attached !== undefined && isInside(attached, boundary) ? attached : undefined
     const frame = kept ?? passedThrough(boundary, error) ?? boundary
     note(error, frame)
-    const outside = boundary.parent
-    if (outside !== undefined) {
-      outside.passed ??= []
-      outside.passed.push({ error, frame })
-      if (outside.passed.length > remembered) outside.passed.shift()
-    }
     if (kept !== undefined) return reason
     changed = true
     return reason.annotate(Context.make(Attached, frame) as Context.Context<never>, { overwrite: true })

@@ -150,6 +150,29 @@ export class Timeout extends Failure.Tagged<Timeout>()(
   }
 ) {}
 
+/**
+ * The time for everything together is over; there is none left for this. Says nothing about whoever was called, and trying
+ * again within the same deadline cannot help.
+ */
+export class DeadlineExceeded extends Failure.Tagged<DeadlineExceeded>()(
+  "DeadlineExceeded",
+  {
+    /** How long was left when it began. */
+    after: Schema.optionalKey(Schema.DurationFromMillis),
+    /** What ran out of time. */
+    operation: Schema.optionalKey(Schema.String)
+  },
+  {
+    code: "sys.deadline_exceeded",
+    health: "ignored",
+    detail: ({ after, operation }) =>
+      after === undefined ? (operation ?? "") : `${operation ?? "no answer"} after ${Duration.format(after)}`,
+    severity: "Warn",
+    http: 504,
+    grpc: "DEADLINE_EXCEEDED"
+  }
+) {}
+
 /** Another service failed in a way of its own. */
 export class ExternalServiceError extends Failure.Tagged<ExternalServiceError>()(
   "ExternalServiceError",
@@ -177,6 +200,8 @@ export class CircuitOpen extends Failure.Tagged<CircuitOpen>()(
   {
     /** Name of the breaker. */
     circuit: Schema.String,
+    /** Which of its circuits, if it has one for each key. */
+    key: Schema.optionalKey(Schema.String),
     /** `open`: failing; `half_open`: all probes are taken; `isolated`: closed to traffic by hand. */
     state: Schema.Literals(["open", "half_open", "isolated"])
   },
@@ -184,7 +209,8 @@ export class CircuitOpen extends Failure.Tagged<CircuitOpen>()(
     health: "ignored",
     code: "sys.circuit_open",
     reason: "circuit open",
-    detail: ({ circuit, state }) => `${circuit} is ${state.replace("_", " ")}`,
+    detail: ({ circuit, key, state }) =>
+      `${key === undefined ? circuit : `${circuit} for ${key}`} is ${state.replace("_", " ")}`,
     retry: "throttled",
     http: 503,
     grpc: "UNAVAILABLE"

@@ -1,7 +1,8 @@
+import { isFailure } from "../failure/model.ts"
 import { read } from "../identity/reading.ts"
 
-/** More errors than this hang together by accident or by malice; the rest is left out. */
-const mostErrors = 1_000_000
+/** More errors than this hang together by malice; the rest is left out. */
+const mostErrors = 200_000
 
 /** More members than this of one list of causes are not looked at. */
 const mostMembers = 100_000
@@ -19,7 +20,7 @@ const members = (list: unknown): ReadonlyArray<unknown> | undefined => {
 /** Most errors have nothing underneath, and no bookkeeping is needed to find that out. */
 const isAlone = (error: unknown): boolean => {
   const cause = read(error, "cause")
-  return (cause === undefined || cause === null) && read(error, "errors") === undefined
+  return (cause === undefined || cause === null) && (isFailure(error) || read(error, "errors") === undefined)
 }
 
 /**
@@ -35,7 +36,9 @@ export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): Rea
     for (let i = causes.length - 1; i >= 0; i--) pending.push(causes[i])
   }
   const visit = (parent: unknown): void => {
-    push(members(read(parent, "errors")) ?? [])
+    if (found.length + pending.length >= mostErrors) return
+    // A failure may have a field of that name.
+    if (!isFailure(parent)) push(members(read(parent, "errors")) ?? [])
     const cause = read(parent, "cause")
     if (cause !== undefined && cause !== null) push(members(cause) ?? [cause])
   }

@@ -3,9 +3,10 @@ import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
 import type { Frame } from "./frames.ts"
 import type { Report } from "./model.ts"
 
-// Control characters, and the separators that some viewers take for line ends, would let a text forge a line or colour.
+// Control characters, the separators that some viewers take for line ends, and the marks that turn the direction of a text
+// would let it forge a line, a colour or another text.
 // eslint-disable-next-line no-control-regex
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+const unsafe = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const escape = (char: string): string =>
   char === "\n" ? "\\n" : char === "\r" ? "\\r" : char === "\t" ? "\\t" : `\\u{${char.codePointAt(0)!.toString(16)}}`
