@@ -48,26 +48,33 @@ export const replace = (
 /** Which records are done, as remembered on disk. */
 export interface Cursor {
   readonly done: number
-  /** Done beyond `done`, out of order. */
-  readonly beyond: ReadonlyArray<number>
+  /** Done beyond `done`, out of order: `[from, to]`, oldest first. */
+  readonly beyond: ReadonlyArray<readonly [from: number, to: number]>
+  /** The sequence of the next record, so that none is given twice even if the tail of the log is lost. */
+  readonly next: number
 }
 
 const CursorText = Schema.fromJsonString(
-  Schema.Struct({ done: Schema.Natural, beyond: Schema.Array(Schema.Natural), check: Schema.Natural })
+  Schema.Struct({
+    done: Schema.Natural,
+    beyond: Schema.Array(Schema.Tuple([Schema.Natural, Schema.Natural])),
+    next: Schema.Natural,
+    check: Schema.Natural
+  })
 )
 
+/** A longer list would make every acknowledgement slow. What is cut off, the newest, is sent again after a restart. */
 const maxBeyond = 1024
 
 const checkOf = (cursor: Cursor): number =>
-  crc32c(Uint8Array.from(`${cursor.done}:${cursor.beyond.join(",")}`, (char) => char.charCodeAt(0)))
+  crc32c(Uint8Array.from(`${cursor.done}:${cursor.beyond.join(",")}:${cursor.next}`, (char) => char.charCodeAt(0)))
 
 export const writeCursor = (
   fs: FileSystem.FileSystem,
   directory: string,
-  done: number,
-  doneBeyond: Iterable<number>
+  state: Cursor
 ): Effect.Effect<void, PlatformError.PlatformError> => {
-  const cursor: Cursor = { done, beyond: Array.from(doneBeyond).slice(0, maxBeyond) }
+  const cursor: Cursor = { ...state, beyond: state.beyond.slice(0, maxBeyond) }
   return replace(fs, `${directory}/cursor`, JSON.stringify({ ...cursor, check: checkOf(cursor) }))
 }
 

@@ -124,7 +124,9 @@ export const open = Effect.fnUntraced(function* (
     }
   })
 
-  const remember = Effect.suspend(() => Effect.ignore(writeCursor(fs, directory, ledger.cursor, ledger.done)))
+  const remember = Effect.suspend(() =>
+    Effect.ignore(writeCursor(fs, directory, { done: ledger.cursor, beyond: ledger.done, next: ledger.next }))
+  )
 
   const makeRoom = Effect.fnUntraced(function* (size: number): Effect.fn.Return<void, SpoolError> {
     const full = () => SpoolError.from(new SpoolFull({ directory, size, limit: settings.maxBytes }))

@@ -1,3 +1,4 @@
+import * as Ranges from "./ranges.ts"
 import type { Entry } from "./record.ts"
 
 /** One file of the log. */
@@ -20,7 +21,7 @@ export interface Ledger {
   /** Out for delivery. */
   readonly taken: Set<number>
   /** Done out of order: behind the oldest record that is not done. */
-  readonly done: Set<number>
+  readonly done: Ranges.Ranges
   /** Every record up to this one is done. */
   cursor: number
   /** The sequence of the next record. */
@@ -33,7 +34,7 @@ export interface Ledger {
 export const empty = (cursor: number): Ledger => ({
   segments: [],
   taken: new Set(),
-  done: new Set(),
+  done: [],
   cursor,
   next: cursor + 1,
   records: 0,
@@ -42,7 +43,13 @@ export const empty = (cursor: number): Ledger => ({
 })
 
 export const isDone = (ledger: Ledger, sequence: number): boolean =>
-  sequence <= ledger.cursor || ledger.done.has(sequence)
+  sequence <= ledger.cursor || Ranges.has(ledger.done, sequence)
+
+/** How many records of `[from, to)` are not done: what is lost when they are. */
+export const owed = (ledger: Ledger, from: number, to: number): number => {
+  const start = Math.max(from, ledger.cursor + 1)
+  return Math.max(0, to - start) - Ranges.countWithin(ledger.done, start, to)
+}
 
 /** Adds a segment, records it already holds included, behind the others. */
 export const addSegment = (
@@ -107,7 +114,7 @@ export const find = (ledger: Ledger, sequence: number): Found | undefined => {
 export const complete = (ledger: Ledger, sequence: number): Entry | undefined => {
   const found = find(ledger, sequence)
   if (found === undefined) return undefined
-  ledger.done.add(sequence)
+  Ranges.add(ledger.done, sequence)
   ledger.taken.delete(sequence)
   ledger.records--
   ledger.items -= found.entry.items
@@ -125,7 +132,7 @@ export const drop = (ledger: Ledger, segment: Segment): { readonly records: numb
     if (isDone(ledger, entry.sequence)) continue
     records++
     items += entry.items
-    ledger.done.add(entry.sequence)
+    Ranges.add(ledger.done, entry.sequence)
     ledger.taken.delete(entry.sequence)
   }
   ledger.segments.splice(ledger.segments.indexOf(segment), 1)
@@ -147,7 +154,5 @@ const advance = (ledger: Ledger, segment: Segment): void => {
 const moveCursor = (ledger: Ledger): void => {
   const first = oldest(ledger, { taken: true })
   ledger.cursor = Math.max(ledger.cursor, first === undefined ? ledger.next - 1 : first.entry.sequence - 1)
-  for (const sequence of ledger.done) {
-    if (sequence <= ledger.cursor) ledger.done.delete(sequence)
-  }
+  Ranges.dropThrough(ledger.done, ledger.cursor)
 }

@@ -102,9 +102,13 @@ const headerOf = (bytes: Uint8Array, view: DataView): Scan["header"] => {
 
 /**
  * Reads a segment as far as it can be read. Total: any bytes give an answer. `first` is the sequence the segment was
- * named after; records up to `cursor` are done, so that losing them is no loss.
+ * named after; `owed` tells how many records of `[from, to)` are not done, because losing one that is done is no loss.
  */
-export const scan = (bytes: Uint8Array, first: number, cursor = 0): Scan => {
+export const scan = (
+  bytes: Uint8Array,
+  first: number,
+  owed: (from: number, to: number) => number = (from, to) => Math.max(0, to - from)
+): Scan => {
   const view = viewOf(bytes)
   const size = bytes.length
   const entries: Array<Entry> = []
@@ -160,7 +164,7 @@ export const scan = (bytes: Uint8Array, first: number, cursor = 0): Scan => {
       if (sequence < next) {
         corrupted++
       } else {
-        corrupted += Math.max(0, sequence - Math.max(next, cursor + 1))
+        corrupted += owed(next, sequence)
         next = sequence + 1
         entries.push({
           sequence,
@@ -176,7 +180,7 @@ export const scan = (bytes: Uint8Array, first: number, cursor = 0): Scan => {
       continue
     }
     if (to <= size && begins(to, next + 1)) {
-      if (next > cursor) corrupted++
+      corrupted += owed(next, next + 1)
       next++
       at = to
       end = to
@@ -186,7 +190,7 @@ export const scan = (bytes: Uint8Array, first: number, cursor = 0): Scan => {
     // left after a power cut, was being written; anything else was there once.
     torn = to > size || isZero(bytes, at)
     if (!torn) {
-      if (next > cursor) corrupted++
+      corrupted += owed(next, next + 1)
       next++
     }
     break

@@ -2,6 +2,7 @@ import { Effect, type FileSystem } from "effect"
 import { folderOf } from "./deadLetter.ts"
 import { readCursor, refused, sequenceOf, syncDirectory } from "./files.ts"
 import * as Ledger from "./ledger.ts"
+import * as Ranges from "./ranges.ts"
 import { type Entry, scan } from "./record.ts"
 import { SpoolCorrupt, SpoolError } from "./SpoolError.ts"
 
@@ -26,20 +27,24 @@ export const recover = Effect.fnUntraced(function* (
   segments.sort((a, b) => a.first - b.first)
   const cursor = yield* readCursor(fs, directory)
   const ledger = Ledger.empty(cursor?.done ?? 0)
-  for (const sequence of cursor?.beyond ?? []) ledger.done.add(sequence)
+  if (cursor !== undefined) {
+    // The disk may have less than was acknowledged. A sequence that is done must not be given to a new record.
+    for (const [from, to] of cursor.beyond) Ranges.addRange(ledger.done, from, to)
+    ledger.next = Math.max(ledger.next, cursor.next, (ledger.done.at(-1)?.[1] ?? 0) + 1)
+  }
+
+  const owed = (from: number, to: number): number => Ledger.owed(ledger, from, to)
 
   let corrupted = 0
   /** The sequence that must come next if no segment is missing; unknown until something tells it. */
   let expected = cursor === undefined ? undefined : cursor.done + 1
   for (const { first, path } of segments) {
     const bytes = yield* fs.readFile(path).pipe(Effect.mapError(refused(directory, "read", path)))
-    const found = scan(bytes, first, ledger.cursor)
+    const found = scan(bytes, first, owed)
     if (found.header === "newer") {
       return yield* SpoolError.from(new SpoolCorrupt({ path, what: "it was written by a newer version" }))
     }
-    if (expected !== undefined && first > expected) {
-      corrupted += Math.max(0, first - Math.max(expected, ledger.cursor + 1))
-    }
+    if (expected !== undefined) corrupted += owed(expected, first)
     expected = Math.max(expected ?? 0, found.next)
     corrupted += found.corrupted
     ledger.next = Math.max(ledger.next, found.next)
@@ -59,6 +64,8 @@ export const recover = Effect.fnUntraced(function* (
       yield* remove(fs, path)
     }
   }
+  // What the cursor knows of and no segment has: the end of the last one, or all of them.
+  if (expected !== undefined) corrupted += owed(expected, ledger.next)
   return { ledger, corrupted }
 })
 

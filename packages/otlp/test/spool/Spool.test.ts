@@ -768,6 +768,56 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
 
+    it.effect("by losing the end of a segment never gives a sequence again that is done, and counts the rest", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* directory
+        yield* life({ directory: path }, (spool) =>
+          Effect.gen(function* () {
+            for (const at of [1, 2, 3, 4, 5]) yield* spool.append(bytes(`${at}`.repeat(100)), { items: 1 })
+            yield* spool.acknowledge(5)
+          })
+        )
+        const [first] = yield* segments(path)
+        // In the middle of the fourth record.
+        yield* fs.truncate(`${path}/${first}`, 32 + 3 * 130 + 50)
+        yield* life({ directory: path }, (spool) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* spool.append(bytes("6"), { items: 1 })).sequence, 6)
+            assert.strictEqual((yield* spool.append(bytes("7"), { items: 1 })).sequence, 7)
+            assert.strictEqual((yield* spool.stats).corrupted, 1)
+            assert.deepStrictEqual(heads(yield* drain(spool)), [1, 2, 3, 6, 7])
+          })
+        )
+      })
+    )
+
+    it.effect("by a file named after a record in the middle of another segment counts no loss", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* directory
+        yield* life({ directory: path, segmentBytes: 2048 }, (spool) =>
+          Effect.forEach([1, 2, 3, 4, 5, 6], (at) => spool.append(bytes(`${at}`.repeat(400)), { items: 1 }))
+        )
+        assert.deepStrictEqual(yield* segments(path), ["0000000000000001.seg", "0000000000000005.seg"])
+        yield* fs.writeFileString(`${path}/0000000000000003.seg`, "")
+        assert.deepStrictEqual(yield* reopened(path), { corrupted: 0, delivered: [1, 2, 3, 4, 5, 6] })
+      })
+    )
+
+    it.effect("or killed after thousands were done out of order, it does not send those again", () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        yield* life({ directory: path, fsync: "never" }, (spool) =>
+          Effect.gen(function* () {
+            for (let at = 1; at <= 1500; at++) yield* spool.append(bytes(`${at}`), { items: 1 })
+            for (let at = 1500; at > 1; at--) yield* spool.acknowledge(at)
+          })
+        )
+        assert.deepStrictEqual(yield* life({ directory: path }, drain), ["1"])
+      })
+    )
+
     it.effect("by deleting or damaging the cursor sends again what was sent, and skips nothing", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
