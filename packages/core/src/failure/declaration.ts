@@ -63,6 +63,8 @@ export interface Declared<Code extends string = string> {
   }
   /** Names of the fields whose values must not leave in clear text. */
   readonly sensitive: ReadonlySet<string>
+  /** What happened this time, as the declaration says it; ask `Failure.detailOf` for the text. */
+  readonly detail: string | ((fields: never) => string) | undefined
   readonly callSite: boolean
   readonly visibility: Visibility
   readonly deprecated: string | undefined
@@ -70,7 +72,7 @@ export interface Declared<Code extends string = string> {
 }
 
 /** What policies, telemetry and projections need to know about an error: the declaration of a failure, or its stand-in. */
-export type Classification = Omit<Declared, "tag" | "sensitive" | "callSite" | "deprecated" | "replacedBy">
+export type Classification = Omit<Declared, "tag" | "sensitive" | "detail" | "callSite" | "deprecated" | "replacedBy">
 
 /** A code as far as the compiler can check it. */
 export type Code = `${Category}.${string}`
@@ -177,6 +179,7 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     grpc: declaration.grpc,
     hints: { client: declaration.hints?.client ?? [], operator: declaration.hints?.operator ?? [] },
     sensitive,
+    detail: declaration.detail,
     callSite: declaration.callSite ?? false,
     visibility: declaration.visibility ?? (category === "biz" ? "public" : "internal"),
     deprecated: declaration.deprecated,
@@ -197,23 +200,26 @@ const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?
 /** The first line of a stack whose file is not passed over, as file and `file:line`. */
 export const callSite = (
   stack: string | undefined,
-  passOver: RegExp
+  passOver: (file: string) => boolean
 ): { readonly file: string; readonly text: string } | undefined => {
   for (const line of (stack ?? "").split("\n").slice(1)) {
     const match = frameLocation.exec(line.trim())
-    if (match === null || passOver.test(match[1]!)) continue
+    if (match === null || passOver(match[1]!)) continue
     const file = match[1]!.replace(/[?#].*$/, "").replace(/^file:\/\//, "")
     return { file, text: `${file}:${match[2]}` }
   }
   return undefined
 }
 
-/** This package's own declaring modules. */
-const machinery = /[\\/]failure[\\/](?:declaration|tagged)\.[cm]?[jt]s/
+/** The folder of this module: whatever stands in it belongs to the machinery of declaring. */
+const own = import.meta.url.replace(/[^/]*$/, "")
+
+/** Whether a stack line is in this package's own declaring modules. */
+export const isMachinery = (file: string): boolean => file.startsWith(own) || `file://${file}`.startsWith(own)
 
 const siteOf = (tag: string, stack: string | undefined): Site => ({
   tag,
-  ...(callSite(stack, machinery) ?? { file: "unknown", text: "an unknown place" })
+  ...(callSite(stack, isMachinery) ?? { file: "unknown", text: "an unknown place" })
 })
 
 /**

@@ -7,6 +7,7 @@ const SensitiveId = "@holdfast/core/sensitive"
 /**
  * Marks a text field as secret. The program reads it as usual; reports, logs, spans, projections, `JSON.stringify` and
  * the wire see `<redacted>`. For secrets that are not text use `Schema.Redacted`, which is masked in the same places.
+ * Whoever decodes the failure gets the mask, whatever rules the text has to satisfy.
  *
  * @example
  * ```ts
@@ -21,13 +22,15 @@ const SensitiveId = "@holdfast/core/sensitive"
  * JSON.stringify(new LoginRefused({ user: "ada", password: "hunter2" })).includes("hunter2") // => false
  * ```
  */
-export const sensitive = <S extends Schema.Codec<string, string>>(schema: S) =>
+export const sensitive = <S extends Schema.Codec<string, string>>(
+  schema: S
+): Schema.decodeTo<Schema.toType<S>, Schema.String> =>
   Schema.String.pipe(
-    Schema.decodeTo(Schema.toType(schema), {
-      decode: SchemaGetter.passthrough(),
+    Schema.decodeTo(Schema.Union([Schema.toType(schema), Schema.Literal(mask)]), {
+      decode: SchemaGetter.passthrough({ strict: false }),
       encode: SchemaGetter.transform(() => mask)
     })
-  ).annotate({ [SensitiveId]: true })
+  ).annotate({ [SensitiveId]: true }) as never
 
 const isRedacted = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isDeclaration(ast) &&
@@ -35,18 +38,49 @@ const isRedacted = (ast: SchemaAST.AST): boolean =>
 
 const isMarked = (ast: SchemaAST.AST): boolean => ast.annotations?.[SensitiveId] === true
 
-/** Encodes any `Redacted` as the mask, and decodes whatever arrives into a `Redacted` again. */
-const maskedRedacted = Schema.Unknown.pipe(
-  Schema.decodeTo(
-    Schema.declare((u): u is Redacted.Redacted<unknown> => Redacted.isRedacted(u)),
-    {
-      decode: SchemaGetter.transform((u): Redacted.Redacted<unknown> =>
-        Redacted.isRedacted(u) ? u : Redacted.make(u)
-      ),
+const childrenOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  if (SchemaAST.isUnion(ast)) return ast.types
+  if (SchemaAST.isArrays(ast)) return [...ast.elements, ...ast.rest]
+  if (SchemaAST.isObjects(ast)) {
+    return [...ast.propertySignatures.map(({ type }) => type), ...ast.indexSignatures.map(({ type }) => type)]
+  }
+  if (SchemaAST.isSuspend(ast)) return [ast.thunk()]
+  return SchemaAST.isDeclaration(ast) ? ast.typeParameters : []
+}
+
+/** Whether a schema holds what is looked for, at any depth. */
+const holds = (
+  ast: SchemaAST.AST,
+  wanted: (ast: SchemaAST.AST) => boolean,
+  seen = new Set<SchemaAST.AST>()
+): boolean => {
+  if (seen.has(ast)) return false
+  seen.add(ast)
+  return wanted(ast) || childrenOf(ast).some((child) => holds(child, wanted, seen))
+}
+
+/** The values that a masked field may be decoded into, the first that its type allows. */
+const stand: ReadonlyArray<unknown> = [Redacted.make(mask), null, undefined, [], {}]
+
+/**
+ * The same type, encoded as the mask. A schema that holds a `Redacted` anywhere would write it in clear into JSON, so the
+ * whole field is masked.
+ */
+const masked = (field: Schema.Struct.Fields[string]): Schema.Struct.Fields[string] => {
+  const type = Schema.toType(field as Schema.Codec<unknown>)
+  const is = Schema.is(type)
+  const replaced = Schema.Unknown.pipe(
+    Schema.decodeTo(type, {
+      decode: SchemaGetter.transform((u): unknown => {
+        if (is(u)) return u
+        const wrapped = Redacted.make(u)
+        return is(wrapped) ? wrapped : stand.find((candidate) => is(candidate))
+      }) as never,
       encode: SchemaGetter.transform((): unknown => mask)
-    }
+    })
   )
-)
+  return SchemaAST.isOptional(field.ast) ? Schema.optionalKey(replaced) : replaced
+}
 
 /** Which fields are secret, and the fields with their encoders replaced by the mask. */
 export const guard = (
@@ -55,18 +89,15 @@ export const guard = (
   const secret = new Set<string>()
   const guarded: Record<PropertyKey, Schema.Struct.Fields[string]> = { ...fields }
   for (const key of Object.keys(fields)) {
-    const ast = fields[key]!.ast
-    if (isMarked(ast)) {
-      secret.add(key)
-    } else if (isRedacted(ast)) {
-      secret.add(key)
-      guarded[key] = maskedRedacted
-    }
+    const field = fields[key]!
+    const redacts = holds(field.ast, isRedacted)
+    if (redacts || holds(field.ast, isMarked)) secret.add(key)
+    if (redacts) guarded[key] = masked(field)
   }
   return { fields: guarded, sensitive: secret }
 }
 
-const masked = {
+const veil = {
   toString: () => mask,
   toJSON: () => mask,
   [Symbol.toPrimitive]: () => mask
@@ -77,7 +108,7 @@ export const view = (instance: object, sensitiveNames: ReadonlySet<string>): Rec
   if (sensitiveNames.size === 0) return instance as Record<string, unknown>
   const shown: Record<string, unknown> = { ...instance }
   for (const name of sensitiveNames) {
-    if (name in shown) shown[name] = masked
+    if (name in shown) shown[name] = veil
   }
   return shown
 }

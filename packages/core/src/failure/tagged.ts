@@ -1,4 +1,5 @@
-import { type Cause, Duration, ErrorReporter, Schema, SchemaIssue } from "effect"
+import { type Cause, Duration, Effect, ErrorReporter, type Option, Result, Schema, SchemaIssue } from "effect"
+import * as Redaction from "../redaction/Redaction.ts"
 import { compact } from "./compact.ts"
 import {
   callSite,
@@ -7,6 +8,7 @@ import {
   type Declared,
   InvalidDeclaration,
   InvalidFields,
+  isMachinery,
   register,
   resolve
 } from "./declaration.ts"
@@ -98,8 +100,6 @@ const hidden = (self: object, key: "cause" | "position", value: unknown): void =
   Object.defineProperty(self, key, { value, enumerable: false, configurable: true, writable: true })
 }
 
-const classDeclarations = new WeakMap<object, Declaration<never>>()
-
 /**
  * Declares a failure: its fields, and everything that policies, telemetry and projections need to know about it.
  *
@@ -155,8 +155,11 @@ export const Tagged =
     const declared = resolve(tag, declaration as Declaration<never>, sensitive)
     register(tag, declared.code, new Error().stack)
 
+    const withWire = (fields: Schema.Struct.Fields) => ({ ...fields, ...wireFields })
+    const strict = struct.mapFields(withWire, { unsafePreserveChecks: true })
+    // A masked value need not satisfy the rules of the real one, so only those who make a failure are held to them.
+    const shape = sensitive.size === 0 ? strict : Schema.Struct(withWire(guarded))
     // The constructor's shape is Schema's own; nothing here is visible in the public type.
-    const shape = struct.mapFields(() => ({ ...guarded, ...wireFields }), { unsafePreserveChecks: true })
     const Base = Schema.TaggedError<object>()(tag, shape) as unknown as new (
       props?: object,
       options?: Schema.MakeOptions
@@ -165,31 +168,53 @@ export const Tagged =
     class Declared extends Base {
       static readonly declared = declared
 
+      static make(props?: object, options?: Schema.MakeOptions): Declared {
+        return new this(props, options)
+      }
+      static makeOption(props?: object, options?: Schema.MakeOptions): Option.Option<Declared> {
+        return Result.getSuccess(Result.try(() => new this(props, options)))
+      }
+      static makeEffect(props?: object, options?: Schema.MakeOptions): Effect.Effect<Declared, SchemaIssue.Issue> {
+        return Effect.suspend(() => {
+          const made = Result.try(() => new this(props, options))
+          if (Result.isSuccess(made)) return Effect.succeed(made.success)
+          const { cause } = made.failure as { readonly cause?: unknown }
+          return SchemaIssue.isIssue(cause) ? Effect.fail(cause) : Effect.die(made.failure)
+        })
+      }
+      static extend(): never {
+        throw new InvalidDeclaration(
+          `Failure "${tag}" cannot be extended: the new class would have the same code. Declare another failure, or a Failure.Layered over both.`
+        )
+      }
+
       // The linter does not see that a path without super() throws.
       // oxlint-disable-next-line constructor-super
       constructor(props?: object, options?: Schema.MakeOptions) {
         // Schema's decoder passes fields it has already checked, together with its own token.
-        if (props === undefined || (options !== undefined && "~payload" in options)) {
+        if (options !== undefined && "~payload" in options) {
           super(props, options)
           return
         }
-        const { cause, position, retryAfter, ...rest } = props as Extras
+        const { cause, position, ...own } = withDuration((props ?? {}) as Extras)
         try {
-          super(
-            retryAfter === undefined ? rest : { ...rest, retryAfter: Duration.fromInputUnsafe(retryAfter) },
-            options
-          )
+          super(sensitive.size === 0 ? own : strict.make(own as never, options), options)
         } catch (error) {
           throw invalid(tag, error)
         }
-        if ("cause" in props) hidden(this, "cause", cause)
+        if (cause !== undefined) hidden(this, "cause", cause)
         if (position !== undefined) hidden(this, "position", position)
       }
     }
-    classDeclarations.set(declared, declaration as Declaration<never>)
     Object.defineProperties(Declared.prototype, prototypeOf(declared))
     return Declared as never
   }
+
+/** The properties with `retryAfter` as the duration that it stands for. */
+const withDuration = <P extends Extras>(props: P): P =>
+  props.retryAfter === undefined || Duration.isDuration(props.retryAfter)
+    ? props
+    : { ...props, retryAfter: Duration.fromInputUnsafe(props.retryAfter) }
 
 const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   [TypeId]: { value: declared },
@@ -200,7 +225,7 @@ const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   },
   message: {
     get(this: object) {
-      return compact(declared.reason, detailOf(this as Any))
+      return withoutOwnSecrets(this as Any, compact(declared.reason, detailOf(this as Any)))
     },
     configurable: true
   },
@@ -227,7 +252,8 @@ const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   }
 })
 
-const elsewhere = /[\\/](?:node_modules[\\/]|failure[\\/](?:declaration|tagged)\.)|^node:/
+const elsewhere = (file: string): boolean =>
+  isMachinery(file) || file.startsWith("node:") || /[\\/]node_modules[\\/]/.test(file)
 
 const position: PropertyDescriptor = {
   get(this: Any) {
@@ -239,10 +265,17 @@ const position: PropertyDescriptor = {
 function toJSON(this: Any): unknown {
   const { sensitive } = this[TypeId]
   const json: Record<string, unknown> = { ...this }
-  for (const name of sensitive) {
-    if (name in json) json[name] = mask
+  for (const name of Object.keys(json)) {
+    if (sensitive.has(name) || Redaction.standard.isSecretKey(name)) json[name] = mask
   }
+  if (typeof json["detail"] === "string") json["detail"] = withoutOwnSecrets(this, json["detail"])
   return json
+}
+
+/** A text about a failure without what the failure itself knows to be secret: a detail may repeat what it was given. */
+const withoutOwnSecrets = (failure: Any, text: string): string => {
+  const secrets = Redaction.secretsOf(failure, failure[TypeId].sensitive)
+  return secrets.size === 0 ? text : Redaction.without(text, secrets, mask)
 }
 
 /**
@@ -253,7 +286,7 @@ export const detailOf = (failure: Any): string | null => {
   const leaf = leafOf(failure)
   if (typeof leaf.detail === "string") return leaf.detail
   const declared = leaf[TypeId]
-  const detail = classDeclarations.get(declared)?.detail
+  const { detail } = declared
   if (detail === undefined) return null
   if (typeof detail === "string") return detail
   try {
@@ -277,5 +310,13 @@ export const stackless = <C extends { readonly prototype: Any; readonly declared
 ): C["prototype"] => {
   const self = Object.create(Class.prototype) as Record<string, unknown>
   self["_tag"] = Class.declared.tag
-  return Object.assign(self, props) as never
+  const { cause, position, retryAfter } = props as Extras
+  if (cause === undefined && position === undefined && (retryAfter === undefined || Duration.isDuration(retryAfter))) {
+    return Object.assign(self, props) as never
+  }
+  const { cause: _cause, position: _position, ...own } = withDuration(props as Extras)
+  Object.assign(self, own)
+  if (cause !== undefined) hidden(self, "cause", cause)
+  if (position !== undefined) hidden(self, "position", position)
+  return self as never
 }

@@ -4,7 +4,7 @@
  */
 import { Context, Redacted } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
-import { type Scanner, scanners, suspicious } from "./scanners.ts"
+import { namedValue, type Scanner, scanners, suspicious } from "./scanners.ts"
 
 export type { Scanner } from "./scanners.ts"
 
@@ -33,9 +33,17 @@ export interface Policy {
 export const defaultKeys: ReadonlyArray<string> = [
   "password",
   "passwd",
+  "passwords",
   "passphrase",
+  "passcode",
   "secret",
+  "secrets",
+  "secretkey",
+  "signingkey",
+  "encryptionkey",
+  "sessionkey",
   "token",
+  "tokens",
   "apikey",
   "accesskey",
   "privatekey",
@@ -45,19 +53,25 @@ export const defaultKeys: ReadonlyArray<string> = [
   "sessionid",
   "credential",
   "credentials",
+  "connectionstring",
   "cardnumber"
 ]
 
+/** Short names that are secret only when they are all of it: `pin` is, `shipping` is not. */
+const wholeKeys: ReadonlySet<string> = new Set(["pwd", "auth", "jwt", "pin", "otp", "cvc", "cvv"])
+
 const normalize = (key: string): string =>
   key
-    .slice(key.lastIndexOf(".") + 1)
+    .replace(/(?:\.\d+)+$/, "")
+    .replace(/^.*\./s, "")
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "")
 
 /** A text with the mask in the place of each of these secrets. */
 export const without = (text: string, secrets: Iterable<string>, mask: string): string => {
   let clean = text
-  for (const secret of secrets) clean = clean.split(secret).join(mask)
+  // The longest first: one secret may begin with another.
+  for (const secret of [...secrets].toSorted((a, b) => b.length - a.length)) clean = clean.split(secret).join(mask)
   return clean
 }
 
@@ -82,23 +96,27 @@ export const make = (options?: {
 }): Policy => {
   const mask = options?.mask ?? defaultMask
   const names = [...defaultKeys, ...(options?.keys ?? [])].map(normalize).filter((name) => name !== "")
+  const isSecretKey = (key: string): boolean => {
+    const name = normalize(key)
+    return wholeKeys.has(name) || names.some((secret) => name.endsWith(secret))
+  }
   const own = options?.scanners ?? []
-  const shapes = [...scanners, ...own]
+  const shapes = [...scanners, namedValue(isSecretKey), ...own]
   const conceal = options?.conceal ?? (() => mask)
   return {
     mask,
     slots: new Set(options?.slots),
-    isSecretKey: (key) => {
-      const name = normalize(key)
-      return names.some((secret) => name.endsWith(secret))
-    },
+    isSecretKey,
     text: (text, known) => {
       try {
         let clean = known === undefined ? text : without(text, known, mask)
         for (const { find, pattern } of suspicious.test(clean) ? shapes : own) {
           clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) => {
             const secret = find(match, ...groups)
-            return secret === undefined || secret === mask ? match : match.replace(secret, () => conceal(secret))
+            if (secret === undefined || secret === mask) return match
+            // The secret is the last thing in its match that reads like it: `?key=key`.
+            const at = match.lastIndexOf(secret)
+            return `${match.slice(0, at)}${conceal(secret)}${match.slice(at + secret.length)}`
           })
         }
         return clean
@@ -126,20 +144,30 @@ export const Redaction: Context.Reference<Policy> = Context.Reference("@holdfast
 /** A secret shorter than this would mask half of every text it occurs in. */
 const shortest = 4
 
-const collect = (value: unknown, into: Set<string>): void => {
+const collect = (value: unknown, into: Set<string>, depth = 4): void => {
   const plain = Redacted.isRedacted(value) ? Redacted.value(value) : value
-  if (typeof plain === "string" && plain.length >= shortest && plain !== defaultMask) into.add(plain)
+  if (typeof plain === "object" && plain !== null) {
+    if (depth > 0) for (const inner of Object.values(plain)) collect(inner, into, depth - 1)
+    return
+  }
+  const text = typeof plain === "number" || typeof plain === "bigint" ? String(plain) : plain
+  if (typeof text === "string" && text.length >= shortest && text !== defaultMask) into.add(text)
 }
 
 /**
  * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` among its own. They are cut
  * out of every text, because a cause often repeats what it was given.
  */
-export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Set<string>): void => {
+export const secretsOf = (
+  failure: object,
+  sensitive: ReadonlySet<string>,
+  into: Set<string> = new Set()
+): Set<string> => {
   for (const key of Object.keys(failure)) {
     const value: unknown = (failure as Record<string, unknown>)[key]
     if (sensitive.has(key) || Redacted.isRedacted(value)) collect(value, into)
   }
+  return into
 }
 
 /** Adds the values under secret names of a list of pairs. */

@@ -23,8 +23,16 @@ const luhn = (digits: string): boolean => {
 const whole = (match: string): string => match
 const firstGroup = (_match: string, secret?: string): string | undefined => secret
 
+/** Values that stand behind a secret name in a text: `password=…`, `"api_key":"…"`. */
+export const namedValue = (isSecretKey: (key: string) => boolean): Scanner => ({
+  name: "named value",
+  pattern: /(?<![\w.-])"?([\w.-]{2,64})(?:"\s{0,2}:\s{0,2}|=)"?((?<=")(?:[^"\\]|\\.){1,4096}|[^\s"'&,;<>]{1,4096})/g,
+  find: (_match, name, value) => (name !== undefined && isSecretKey(name) ? value : undefined)
+})
+
 /** What a text must hold for any of {@link scanners} to find something: one look that spares most texts seven. */
-export const suspicious = /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}/i
+export const suspicious =
+  /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}|[\w"']=|":/i
 
 export const scanners: ReadonlyArray<Scanner> = [
   {
@@ -35,7 +43,8 @@ export const scanners: ReadonlyArray<Scanner> = [
   { name: "authorization header", pattern: /\b(?:bearer|basic)\s{1,4}([\w.~+/=-]{4,})/gi, find: firstGroup },
   {
     name: "credentials in a URL",
-    pattern: /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#@]{1,512})@/gi,
+    // Up to the last @: a password that should have been encoded may hold any of the others.
+    pattern: /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/"'<>]{1,512})@/gi,
     find: firstGroup
   },
   {

@@ -11,5 +11,6 @@ export const clean = (snapshot: ErrorSnapshot, Class: Known): Failure.Any | unde
   if (failure === undefined) return undefined
   const { detail: _, ...fields } = failure.data
   const shown = decision.visibility === "public" ? failure : { ...failure, data: fields }
-  return rebuild(Class.declared, shown, [Class])
+  const { category, code } = Class.declared
+  return rebuild({ category, code }, shown, [Class])
 }
