@@ -3,7 +3,8 @@ import { folderOf } from "./deadLetter.ts"
 import { readCursor, refused, sequenceOf, syncDirectory } from "./files.ts"
 import * as Ledger from "./ledger.ts"
 import * as Ranges from "./ranges.ts"
-import { type Entry, scan } from "./record.ts"
+import type { Entry } from "./record.ts"
+import { scan } from "./scan.ts"
 import { SpoolCorrupt, SpoolError } from "./SpoolError.ts"
 
 export interface Recovered {

@@ -1,14 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { crc32c } from "../../src/spool/crc32c.ts"
-import {
-  encodeHeader,
-  encodeRecord,
-  isIntact,
-  recordHeaderSize,
-  scan,
-  segmentHeaderSize
-} from "../../src/spool/record.ts"
+import { encodeHeader, encodeRecord, isIntact, recordHeaderSize, segmentHeaderSize } from "../../src/spool/record.ts"
+import { scan } from "../../src/spool/scan.ts"
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -157,18 +151,81 @@ describe("a segment", () => {
     )
   })
 
-  it("loses the rest when length and checksum are both damaged, and says so", () => {
-    const bytes = segment(1, [ascii("aaaa"), ascii("bbbb"), ascii("cccc")])
-    const second = scan(bytes, 1).entries[1]!
-    bytes[second.offset - recordHeaderSize + 3] = 5
-    bytes[second.offset] = 0
-    const found = scan(bytes, 1)
-    assert.deepStrictEqual(
-      found.entries.map((entry) => entry.sequence),
-      [1]
+  it("goes on behind a record whose length and payload are both damaged, whatever the length claims", () => {
+    const payloads = Array.from({ length: 10 }, (_, at) => new Uint8Array(40).fill(at))
+    const clean = segment(1, payloads)
+    const third = scan(clean, 1).entries[2]!
+    for (const [byte, value] of [
+      [0, 0x80],
+      [3, 5],
+      [3, 0],
+      // To the last byte but ten, where no record can begin any more.
+      [2, 2]
+    ] as const) {
+      const bytes = clean.slice()
+      bytes[third.offset - recordHeaderSize + byte] = value
+      if (byte === 2) bytes[third.offset - recordHeaderSize + 3] = 8
+      bytes[third.offset] = 99
+      const found = scan(bytes, 1)
+      assert.deepStrictEqual(
+        found.entries.map((entry) => entry.sequence),
+        [1, 2, 4, 5, 6, 7, 8, 9, 10]
+      )
+      assert.deepInclude(found, { corrupted: 1, torn: false, next: 11 })
+    }
+  })
+
+  it("with any two bytes changed loses no record that holds neither, and counts the missing ones before the last it has", () => {
+    // Payloads that look like sequences and lengths, to lead the search astray.
+    const look = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 30), { maxLength: 60 }).map((list) => Uint8Array.from(list)),
+      fc.nat(9).map((at) => Uint8Array.from({ length: 40 }, (_, byte) => (byte % 8 === 7 ? at : 0)))
     )
-    assert.strictEqual(found.corrupted, 1)
-    assert.isFalse(found.torn)
+    const change = fc.record({ at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) })
+    fc.assert(
+      fc.property(fc.array(look, { minLength: 1, maxLength: 10 }), change, change, (payloads, one, two) => {
+        const bytes = segment(1, payloads)
+        const clean = scan(bytes, 1).entries
+        const damaged = bytes.slice()
+        for (const { at, xor } of [one, two]) {
+          const byte = segmentHeaderSize + (at % (bytes.length - segmentHeaderSize))
+          damaged[byte] = damaged[byte]! ^ xor
+        }
+        const found = scan(damaged, 1)
+        const has = new Set(found.entries.map((entry) => entry.sequence))
+        for (const { length, offset, sequence } of clean) {
+          const start = offset - recordHeaderSize
+          const hit = damaged.subarray(start, offset + length).some((byte, at) => byte !== bytes[start + at])
+          assert.isTrue(hit || has.has(sequence), `lost ${sequence}`)
+        }
+        for (const entry of found.entries) {
+          assert.strictEqual(payloadAt(damaged, entry), payloadAt(bytes, clean[entry.sequence - 1]!))
+        }
+        // What is missing behind the last record that can be read may look torn; before it, every one is counted.
+        const last = found.entries.at(-1)?.sequence ?? 0
+        const missing = clean.filter(({ sequence }) => !has.has(sequence)).map(({ sequence }) => sequence)
+        const inside = missing.filter((sequence) => sequence < last).length
+        assert.isAtLeast(found.corrupted, inside)
+        assert.isAtMost(found.corrupted, missing.length)
+        assert.strictEqual(found.next, last + 1 + found.corrupted - inside)
+      }),
+      { numRuns: 3000 }
+    )
+  })
+
+  it("is searched in reasonable time when its torn payload is made of nothing but headers", () => {
+    const size = 1 << 22
+    const payload = new Uint8Array(size)
+    const view = new DataView(payload.buffer)
+    // Every fortieth byte starts something that could be a record, and whose checksum takes a quarter of the segment.
+    for (let at = 0; at + 40 <= size; at += 40) {
+      view.setUint32(at, size / 4)
+      view.setUint32(at + 14, 2 + at / 40)
+    }
+    const bytes = segment(1, [ascii("one"), payload]).subarray(0, size)
+    const found = scan(bytes, 1)
+    assert.deepInclude(found, { torn: true, corrupted: 0, next: 2 })
   })
 
   it("takes a tail of zeros, which a power cut leaves behind, for a torn one", () => {
