@@ -129,7 +129,5 @@ export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<
       if (!merged.has(key)) merged.set(key, value)
     }
   }
-  const sorted = Object.create(null) as Record<string, MetadataValue>
-  for (const key of [...merged.keys()].toSorted()) sorted[key] = merged.get(key)!
-  return sorted
+  return Object.fromEntries([...merged].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }

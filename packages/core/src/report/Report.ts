@@ -17,7 +17,15 @@ import * as Html from "./html.ts"
 import type { Report } from "./model.ts"
 import * as Pretty from "./pretty.ts"
 import * as Render from "./render.ts"
-import { redactContext, redactFrame, redactIdentity, redactMetadata, type Scrub, slotted } from "./redact.ts"
+import {
+  redactContext,
+  redactFrame,
+  redactIdentity,
+  redactMetadata,
+  redactPlace,
+  type Scrub,
+  slotted
+} from "./redact.ts"
 
 export type { PrettyOptions } from "./pretty.ts"
 export type { ChainOptions } from "./render.ts"
@@ -60,29 +68,45 @@ const secrets = (
   return known
 }
 
+/** Each part is made when it is asked for: what a caller over HTTP reads is the identity only. */
+/** Only what is read is made: most exits want the identity alone. */
 class Built implements Report {
   readonly identity: Identity.Identity
-  readonly contexts: ReadonlyArray<OperationContext>
-  readonly metadata: Readonly<Record<string, MetadataValue>>
-  readonly frames: ReadonlyArray<Frame>
-  readonly #error: unknown
+  readonly #subject: Identity.Subject
+  readonly #errors: ReadonlyArray<unknown>
   readonly #scrub: Scrub
+  #contexts: ReadonlyArray<OperationContext> | undefined = undefined
+  #metadata: Readonly<Record<string, MetadataValue>> | undefined = undefined
+  #frames: ReadonlyArray<Frame> | undefined = undefined
   #stack: string | null | undefined = undefined
 
   constructor(subject: Identity.Subject, errors: ReadonlyArray<unknown>, scrub: Scrub) {
-    const contexts = cappedContexts(subject.contexts).map((context) => redactContext(context, scrub))
-    this.identity = redactIdentity(Identity.ofSubject({ ...subject, contexts }), scrub)
-    this.contexts = contexts
-    this.metadata = redactMetadata(metadataOf(subject.contexts), scrub)
-    this.frames = framesOf(errors).map((frame) => redactFrame(frame, scrub))
-    this.#error = subject.error
+    this.#subject = subject
+    this.#errors = errors
     this.#scrub = scrub
+    const places = cappedContexts(subject.contexts).map((context) => redactPlace(context, scrub))
+    this.identity = redactIdentity(Identity.ofSubject({ ...subject, contexts: places }), scrub)
+  }
+
+  get contexts(): ReadonlyArray<OperationContext> {
+    this.#contexts ??= cappedContexts(this.#subject.contexts).map((context) => redactContext(context, this.#scrub))
+    return this.#contexts
+  }
+
+  get metadata(): Readonly<Record<string, MetadataValue>> {
+    this.#metadata ??= redactMetadata(metadataOf(this.#subject.contexts), this.#scrub)
+    return this.#metadata
+  }
+
+  get frames(): ReadonlyArray<Frame> {
+    this.#frames ??= framesOf(this.#errors).map((frame) => redactFrame(frame, this.#scrub))
+    return this.#frames
   }
 
   /** Few readers want it, and it is by far the longest text to search for secrets. */
   get stack(): string | null {
     if (this.#stack === undefined) {
-      const raw = stackOf(this.#error)
+      const raw = stackOf(this.#subject.error)
       this.#stack = raw === null ? null : slotted("stack", raw, this.#scrub)
     }
     return this.#stack

@@ -31,28 +31,37 @@ export const redactMetadata = (
   { policy, text }: Scrub
 ): Readonly<Record<string, MetadataValue>> => {
   if (Object.keys(metadata).length === 0) return metadata
-  const clean = Object.create(null) as Record<string, MetadataValue>
-  for (const [key, value] of Object.entries(cappedMetadata(metadata))) {
-    clean[text(key)] = policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
-  }
-  return clean
+  // Not by assignment: a key called __proto__ is a key.
+  return Object.fromEntries(
+    Object.entries(cappedMetadata(metadata)).map(([key, value]) => [
+      text(key),
+      policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
+    ])
+  )
 }
 
-export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => {
+/** A context as far as the path goes: its fields and metadata are neither looked at nor kept. */
+export const redactPlace = (context: OperationContext, scrub: Scrub): OperationContext => {
   const action = optional("action", context.action, scrub)
   const locator = optional("locator", context.locator, scrub)
   return {
     action,
     locator,
     path: pathSegments(action, locator),
-    fields: cappedFields(context.fields).map(
-      ([name, value]) =>
-        [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
-    ),
-    metadata: redactMetadata(context.metadata, scrub),
+    fields: [],
+    metadata: {},
     sentence: context.sentence
   }
 }
+
+export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => ({
+  ...redactPlace(context, scrub),
+  fields: cappedFields(context.fields).map(
+    ([name, value]) =>
+      [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const
+  ),
+  metadata: redactMetadata(context.metadata, scrub)
+})
 
 /** The path of a cause is made of actions and locators, and only as text. */
 const pathOf = (path: string, scrub: Scrub): string =>
