@@ -226,10 +226,16 @@ describe("types", () => {
     >()
   })
 
-  it("of Timeout: the timeout joins the failures", () => {
-    type Timed = Effect.Effect<string, Refused | Reasons.NetworkError | Reasons.Timeout, Needs>
+  it("of Timeout and Deadline: the timeout joins the failures, and what a deadline around it cuts", () => {
+    type Timed = Effect.Effect<
+      string,
+      Refused | Reasons.NetworkError | Reasons.Timeout | Reasons.DeadlineExceeded,
+      Needs
+    >
     expectTypeOf(Timeout.timeout(self, "1 second")).toEqualTypeOf<Timed>()
     expectTypeOf(self.pipe(Timeout.timeout({ after: 1 }))).toEqualTypeOf<Timed>()
+    expectTypeOf(Deadline.within(self, "1 second")).toEqualTypeOf<Timed>()
+    expectTypeOf(self.pipe(Deadline.within(1))).toEqualTypeOf<Timed>()
   })
 
   it("of Fallback: values, failures and needs of both sides are united", () => {

@@ -234,13 +234,13 @@ class Member implements FleetMember, Guarding<StoreUnavailable> {
       return Effect.fail(unavailable(reason))
     }
     this.observer.rejections++
-    const circuit = this.#storeKey
+    const { key, name: circuit } = this
     return Effect.fail(
       Failure.stackless(
         Reasons.CircuitOpen,
         reason._tag === "CircuitOpen"
-          ? { circuit, state: "open", retryAfter: reason.retryAfter }
-          : { circuit, state: "half_open" }
+          ? { circuit, key, state: "open", retryAfter: reason.retryAfter }
+          : { circuit, key, state: "half_open" }
       )
     )
   }

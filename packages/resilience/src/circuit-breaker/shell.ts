@@ -2,7 +2,7 @@ import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Exit, Random } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Machine from "./machine.ts"
-import { nameOf, Observer } from "./observe.ts"
+import { Observer } from "./observe.ts"
 import type { Options } from "./options.ts"
 import { hintOf, outcomeOf } from "./outcome.ts"
 import type { Standing } from "./tally.ts"
@@ -108,15 +108,13 @@ export class Shell {
   #reject(circuit: Machine.Circuit, key: string | undefined, now: number): Effect.Effect<never, Reasons.CircuitOpen> {
     this.observer.rejections++
     const retryAfter = Machine.retryAfter(circuit, now)
-    const name = nameOf(this.name, key)
-    const state = circuit.state as Reasons.CircuitOpen["state"]
     return Effect.fail(
-      Failure.stackless(
-        Reasons.CircuitOpen,
-        retryAfter === undefined
-          ? { circuit: name, state }
-          : { circuit: name, state, retryAfter: Duration.millis(retryAfter) }
-      )
+      Failure.stackless(Reasons.CircuitOpen, {
+        circuit: this.name,
+        state: circuit.state as Reasons.CircuitOpen["state"],
+        ...(key === undefined ? undefined : { key }),
+        ...(retryAfter === undefined ? undefined : { retryAfter: Duration.millis(retryAfter) })
+      })
     )
   }
 

@@ -3,7 +3,7 @@
  * shortened to what is left, a `Retry` below does not begin a wait that cannot end in time, and `toHeaders` takes it along
  * to the next process.
  */
-import type { ConfigError, Reasons } from "@holdfast/core"
+import type { ConfigError } from "@holdfast/core"
 import { Duration, Effect, Function, Layer, Option } from "effect"
 import { millis, refusing } from "../internal/check.ts"
 import { nowOf } from "../internal/fiber.ts"
@@ -14,7 +14,8 @@ export { Deadline } from "./reference.ts"
 
 /**
  * Gives an effect only so much time, and lets everything inside know. A deadline outside that is sooner stays. At the
- * deadline the effect is interrupted and fails with `Reasons.Timeout`; one that is over already does not start.
+ * deadline the effect is interrupted and fails with `Reasons.Timeout`, or with `Reasons.DeadlineExceeded` if it was the
+ * sooner one outside. One that is over already does not start.
  *
  * @example
  * ```ts
@@ -32,11 +33,11 @@ export { Deadline } from "./reference.ts"
  * ```
  */
 export const within: {
-  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Reasons.Timeout, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Reasons.Timeout, R>
+  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Timeout.TimedOut, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Timeout.TimedOut, R>
 } = Function.dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Reasons.Timeout, R> => {
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Timeout.TimedOut, R> => {
     const plan = Timeout.planOf(millis("Deadline.within", limit, { above: 0 }))
     return enforce(self, plan)
   }
@@ -46,11 +47,17 @@ export const within: {
 export const enforce = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   plan: Timeout.Plan
-): Effect.Effect<A, E | Reasons.Timeout, R> =>
+): Effect.Effect<A, E | Timeout.TimedOut, R> =>
   Effect.withFiber((fiber) => {
     const now = nowOf(fiber)
-    const at = Math.min(now + plan.after, fiber.getRef(Deadline) ?? Infinity)
-    return Timeout.run(fiber, Effect.provideService(self, Deadline, at), plan, at - now)
+    const endsAt = now + plan.after
+    const outer = fiber.getRef(Deadline) ?? Infinity
+    if (outer <= endsAt) return Timeout.run(fiber, Effect.provideService(self, Deadline, outer), plan, outer - now)
+    return Timeout.named(
+      Timeout.run(fiber, Effect.provideService(self, Deadline, endsAt), plan, plan.after),
+      plan,
+      endsAt
+    )
   })
 
 /** The time that is left; none without a deadline. Never negative. */

@@ -37,7 +37,7 @@ export interface Options {
 
 /** What a pipeline adds to the failures of an effect. */
 export type Added<O> =
-  | (O extends { readonly timeout: {} | number } | { readonly attemptTimeout: {} | number } ? Reasons.Timeout : never)
+  | (O extends { readonly timeout: {} | number } | { readonly attemptTimeout: {} | number } ? Timeout.TimedOut : never)
   | (O extends { readonly circuitBreaker: object } ? Reasons.CircuitOpen : never)
   | (O extends { readonly retry: { readonly exhausted: "wrap" } } ? Reasons.RetriesExhausted : never)
 

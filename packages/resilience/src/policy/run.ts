@@ -1,4 +1,4 @@
-import { Cause, Effect } from "effect"
+import { Effect } from "effect"
 import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
 import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
 import type { Single } from "../circuit-breaker/handle.ts"
@@ -49,28 +49,33 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
 /**
  * The usual stack in one pass. The total timeout needs neither a fiber nor a timer of its own: each attempt runs under
  * whichever limit is nearer, and no wait is begun that would end after it. One fiber per attempt, and none without timeouts.
+ * At the very instant of the total it is the total that ends the call, as it would be with a timer of its own: that one
+ * would have been running for longer than anything an attempt but the first can wait for.
  */
 const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
   // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
   const rest = { ...(attempt ?? total)!, after: Infinity }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
   // Made once, and asked by every attempt of every call.
-  const once = (fiber: AnyFiber, work: Any, ends: number, now: number): Any => {
+  const once = (fiber: AnyFiber, work: Any, ends: number, now: number, startedAt: number): Any => {
     let call = work
-    if (attempt !== undefined || ends !== Infinity) {
+    if (attempt !== undefined || total !== undefined) {
       const left = ends - now
       const isOwn = attempt !== undefined && attempt.after < left
-      call = Timeout.run(fiber, work, isOwn ? attempt : rest, isOwn ? attempt.after : left)
+      call = isOwn
+        ? Timeout.run(fiber, work, attempt, attempt.after)
+        : Timeout.run(fiber, work, rest, left, total !== undefined && now > startedAt)
     }
     return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
   }
   const retried = (fiber: AnyFiber, work: Any, ends: number, startedAt: number, endsAt: number): Any => {
     // The first attempt is run by the fiber that is here already; another one finds its own instant.
-    const again = () => Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber)))
+    const again = () =>
+      Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), startedAt))
     const budget = retry!.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
     const ledger = budget === undefined ? retry!.ledger : ledgerOf(budget)
     if (ledger !== undefined) return new Run(again(), retry!, ledger, startedAt, endsAt).counted(ledger)
-    return Effect.catchCause(once(fiber, work, ends, startedAt), (cause) =>
+    return Effect.catchCause(once(fiber, work, ends, startedAt, startedAt), (cause) =>
       new Run(again(), retry!, undefined, startedAt, endsAt).failed(cause, fiber)
     )
   }
@@ -79,24 +84,19 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
     if (total === undefined) {
       return retry === undefined
-        ? once(fiber, self, outer, startedAt)
+        ? once(fiber, self, outer, startedAt, startedAt)
         : retried(fiber, self, outer, startedAt, Infinity)
     }
     const endsAt = startedAt + total.after
     const isSooner = endsAt < outer
     const work = isSooner ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
-    const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)
-    return isSooner ? Effect.catchCause(all, (cause) => asTotal(cause, total)) : all
+    const all =
+      retry === undefined
+        ? once(fiber, work, ends, startedAt, startedAt)
+        : retried(fiber, work, ends, startedAt, endsAt)
+    return isSooner ? Timeout.named(all, total, endsAt) : all
   }
-}
-
-/** Inside, the end of the total time is a deadline, which blames nobody; to the caller it is this policy's timeout. */
-const asTotal = (cause: Cause.Cause<unknown>, total: Timeout.Plan): Effect.Effect<never, unknown> => {
-  const [reason] = cause.reasons
-  return cause.reasons.length === 1 && Cause.isFailReason(reason!) && Timeout.isAtDeadline(reason.error)
-    ? Timeout.timedOut(total, total.after)
-    : Effect.failCause(cause)
 }
 
 /** Any other order: the policies around each other, as they stand. */

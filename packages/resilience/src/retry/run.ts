@@ -228,12 +228,13 @@ export class Run {
     fiber: AnyFiber
   ): Any {
     if (!this.plan.wrap) return this.#end(fiber, Cause.annotate(cause, givenUp))
+    const retryAfter = Classifier.retryAfterOf(failure)
     const wrapped = new Reasons.RetriesExhausted({
       attempts: this.#attempt,
       elapsed: Duration.millis(nowOf(fiber) - this.startedAt),
       limit,
       last,
-      retryAfter: Classifier.retryAfterOf(failure),
+      ...(retryAfter === undefined ? undefined : { retryAfter }),
       cause: failure
     })
     return this.#end(fiber, Cause.annotate(Cause.fail(wrapped), givenUp))

@@ -41,37 +41,52 @@ export const planOf = (input: Duration.Input | Options): Plan => {
 
 const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
 
-/**
- * What a deadline around the timeout stopped. The work was given less than it was promised: that says nothing about the
- * health of whoever was called, and there is no time to call again.
- */
-const atDeadline = { ...Reasons.Timeout.declared, retry: "never", health: "ignored" } as const
+/** What ends an effect that took too long: the timeout's own limit, or a deadline around it that left less. */
+export type TimedOut = Reasons.Timeout | Reasons.DeadlineExceeded
 
-/** Whether a failure is a timeout that a deadline caused, and not the timeout's own limit. */
-export const isAtDeadline = (error: unknown): boolean =>
-  Failure.isFailure(error) && (error[Failure.TypeId] as object) === atDeadline
-
-/** Fails with the limit that was hit: the timeout's own, or a deadline around it that left less. */
-export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, Reasons.Timeout> =>
+/** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
+export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
   Effect.withFiber((fiber) => {
     const given = Duration.millis(Math.max(0, limit))
-    const own = { after: given, ...(operation === undefined ? undefined : { operation }) }
+    const fields = { after: given, ...(operation === undefined ? undefined : { operation }) }
     const isDeadline = limit < after
     spanEvent(fiber, "resilience.timeout", {
       "resilience.timeout.after": Duration.toSeconds(given),
       "resilience.timeout.limit": isDeadline ? "deadline" : "timeout"
     })
-    if (!isDeadline) return Effect.fail(Failure.stackless(Reasons.Timeout, own))
-    const detail = `${operation ?? "no answer"} before the deadline, after ${Duration.format(given)}`
-    const failure = Failure.stackless(Reasons.Timeout, { ...own, detail })
-    return Effect.fail(Object.defineProperty(failure, Failure.TypeId, { value: atDeadline }))
+    return Effect.fail(Failure.stackless(isDeadline ? Reasons.DeadlineExceeded : Reasons.Timeout, fields))
   })
+
+/** A timer counts whole milliseconds, and may be early by what is left of one. */
+const timerGrain = 1
+
+/**
+ * The effect under a total time that everything inside knows as its deadline. What the end of that time stopped inside says
+ * that a deadline did; to the caller it is the total that was hit.
+ */
+export const named = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  plan: Plan,
+  endsAt: number
+): Effect.Effect<A, E | TimedOut, R> =>
+  Effect.catchCause(self, (cause) =>
+    Effect.withFiber<never, E | TimedOut>((fiber) => {
+      const [reason] = cause.reasons
+      const isOver = nowOf(fiber) > endsAt - timerGrain
+      return isOver && cause.reasons.length === 1 && Cause.isFailReason(reason!) && isCut(reason.error)
+        ? timedOut(plan, plan.after)
+        : Effect.failCause(cause)
+    })
+  )
+
+const isCut = (error: unknown): boolean => error instanceof Reasons.DeadlineExceeded
 
 /**
  * Interrupts the effect when it takes too long, waits for its finalizers, and fails with `Reasons.Timeout`. Under a
- * `Deadline` that leaves less time than that, it is shortened to what is left, and the failure says so.
+ * `Deadline` that leaves less time than that, it is shortened to what is left, and fails with `Reasons.DeadlineExceeded`,
+ * which is never retried and counts against nobody's health.
  *
- * Only what the deadline stopped becomes a timeout: a failure or a value that the effect still produces while it is
+ * Only what the limit stopped becomes a timeout: a failure or a value that the effect still produces while it is
  * being interrupted passes unchanged, as do its own failures, defects and interruptions before. An effect that ends
  * without waiting arms no timer. A limit out of range throws `ConfigError.InvalidValue` where it is written.
  *
@@ -86,14 +101,11 @@ export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effe
  * ```
  */
 export const timeout: {
-  (limit: Duration.Input | Options): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Reasons.Timeout, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input | Options): Effect.Effect<A, E | Reasons.Timeout, R>
+  (limit: Duration.Input | Options): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TimedOut, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input | Options): Effect.Effect<A, E | TimedOut, R>
 } = Function.dual(
   2,
-  <A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    limit: Duration.Input | Options
-  ): Effect.Effect<A, E | Reasons.Timeout, R> => {
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input | Options): Effect.Effect<A, E | TimedOut, R> => {
     const plan = planOf(limit)
     return Effect.withFiber((fiber) => {
       const { generate } = plan
@@ -116,23 +128,29 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
 
 /**
  * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
- * effect; one that ends without waiting arms no timer.
+ * effect; one that ends without waiting arms no timer. `isRunning` when the time began before the effect: it is over then
+ * before the effect is, at the very same instant too.
  */
 export const run = <A, E, R>(
   fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   plan: Plan,
-  limit: number
-): Effect.Effect<A, E | Reasons.Timeout, R> => {
+  limit: number,
+  isRunning = false
+): Effect.Effect<A, E | TimedOut, R> => {
   if (limit === Infinity) return self
   if (limit <= 0) return timedOut(plan, limit)
-  return Effect.callback<A, E | Reasons.Timeout, R>((resume) => {
+  return Effect.callback<A, E | TimedOut, R>((resume) => {
     // Forked, waited for and stopped right here, so the work needs nobody else to look after it.
     const fork = Effect.runForkWith(fiber.context as Context.Context<R>)
+    const running = isRunning ? fork(Effect.sleep(limit)) : undefined
     const work = fork(self)
     const exit = work.pollUnsafe()
-    if (exit !== undefined) return resume(exit)
-    const timer = fork(Effect.sleep(limit))
+    if (exit !== undefined) {
+      running?.interruptUnsafe()
+      return resume(exit)
+    }
+    const timer = running ?? fork(Effect.sleep(limit))
     const forget = work.addObserver((exit) => {
       timer.interruptUnsafe()
       resume(exit)
@@ -152,9 +170,5 @@ export const run = <A, E, R>(
 const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
   disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
 
-const verdict = <A, E>(
-  exit: Exit.Exit<A, E> | undefined,
-  plan: Plan,
-  limit: number
-): Effect.Effect<A, E | Reasons.Timeout> =>
+const verdict = <A, E>(exit: Exit.Exit<A, E> | undefined, plan: Plan, limit: number): Effect.Effect<A, E | TimedOut> =>
   exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan, limit) : exit

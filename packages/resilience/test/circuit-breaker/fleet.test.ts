@@ -41,7 +41,7 @@ describe("a circuit that a fleet shares", () => {
         ["NetworkError", "NetworkError"]
       )
       const rejection = yield* Effect.flip(CircuitBreaker.protect(works, one.get("eu")))
-      assert.deepInclude(rejection, { _tag: "CircuitOpen", circuit: "payments/eu", state: "open" })
+      assert.deepInclude(rejection, { _tag: "CircuitOpen", circuit: "payments", key: "eu", state: "open" })
       assert.strictEqual(Duration.toSeconds(rejection.retryAfter!), 60)
       assert.strictEqual(yield* CircuitBreaker.protect(works, other.get("us")), "ok")
     }).pipe(Effect.provide(store))

@@ -25,7 +25,9 @@ describe("a keyed breaker", () => {
       const handle = hosts.get("a.example")
       const seen = yield* recordTransitions(handle)
       yield* trip(handle, 2)
-      assert.strictEqual((yield* rejectionOf(handle)).circuit, "hosts/a.example")
+      const rejection = yield* rejectionOf(handle)
+      assert.deepInclude(rejection, { circuit: "hosts", key: "a.example" })
+      assert.strictEqual(rejection.message, "circuit open: hosts for a.example is open")
       yield* Effect.yieldNow
       assert.deepInclude(seen[0], { circuit: "hosts", key: "a.example", to: "open" })
       assert.deepInclude((yield* hosts.health)[0], { key: "a.example", state: "open" })

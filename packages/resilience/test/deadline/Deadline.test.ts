@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Reasons } from "@holdfast/core"
+import { Classifier, Reasons } from "@holdfast/core"
 import { Backoff, Deadline, Retry, Timeout } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
 import { Clock, Duration, Effect, Fiber, Option } from "effect"
@@ -48,11 +48,29 @@ describe("a deadline", () => {
     Effect.gen(function* () {
       const inner = Effect.sleep("2 seconds").pipe(
         Effect.andThen(Effect.never.pipe(Timeout.timeout({ after: "5 seconds", operation: "charge" }))),
-        Effect.catchTag("Timeout", (timeout) => Effect.fail(timeout.message))
+        Effect.catchTag("DeadlineExceeded", (cut) => Effect.fail([Classifier.classify(cut).code, cut.message] as const))
       )
       const [error, at] = yield* timed(inner.pipe(Effect.provideService(Deadline.Deadline, yield* now("3 seconds"))))
       assert.strictEqual(at, 3000)
-      assert.strictEqual(error, "timeout error: charge before the deadline, after 1s")
+      assert.deepStrictEqual(error, ["sys.deadline_exceeded", "deadline exceeded: charge after 1s"])
+    })
+  )
+
+  it.effect("is what is named when it stops what it left less time inside", () =>
+    Effect.gen(function* () {
+      const inner = Effect.never.pipe(Timeout.timeout({ after: "5 seconds", operation: "charge" }))
+      const [error] = yield* timed(inner.pipe(Deadline.within("1 second")))
+      assert.strictEqual(error.message, "timeout error: no answer after 1s")
+      const [sooner] = yield* timed(
+        inner.pipe(Deadline.within("3 seconds"), Deadline.within("1 second"), Effect.asVoid)
+      )
+      assert.strictEqual(sooner.message, "timeout error: no answer after 1s")
+      const early = inner.pipe(
+        Deadline.within("1 second"),
+        Effect.catchTag("Timeout", () => Effect.fail(new Reasons.DeadlineExceeded({ operation: "elsewhere" }))),
+        Deadline.within("1 minute")
+      )
+      assert.strictEqual((yield* timed(early))[0].message, "deadline exceeded: elsewhere")
     })
   )
 
@@ -61,7 +79,7 @@ describe("a deadline", () => {
       let runs = 0
       const work = Effect.sync(() => ++runs).pipe(Timeout.timeout("1 second"))
       const error = yield* Effect.flip(work.pipe(Effect.provideService(Deadline.Deadline, yield* now(0))))
-      assert.strictEqual(error._tag, "Timeout")
+      assert.strictEqual(error._tag, "DeadlineExceeded")
       assert.strictEqual(runs, 0)
     })
   )
