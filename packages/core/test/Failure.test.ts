@@ -1,6 +1,6 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Classifier, Failure, Reasons } from "@holdfast/core"
-import { Cause, Duration, Effect, ErrorReporter, Exit, Redacted, Schema } from "effect"
+import { Cause, Duration, Effect, Equal, ErrorReporter, Exit, Hash, Redacted, Schema } from "effect"
 import { inspect } from "node:util"
 import { expectTypeOf } from "vitest"
 
@@ -41,6 +41,15 @@ describe("Failure.Tagged", () => {
       assert.strictEqual(yield* caught, "A-1/3")
     })
   )
+
+  it("is equal to another by its fields", () => {
+    const other = new StockUnavailable({ sku: "A-1", requested: 4 })
+    assert.isTrue(Equal.equals(stock(), stock()))
+    assert.isTrue(Equal.equals(Exit.fail(stock()), Exit.fail(stock())))
+    assert.strictEqual(Hash.hash(stock()), Hash.hash(stock()))
+    assert.isFalse(Equal.equals(stock(), other))
+    assert.isFalse(Equal.equals(stock(), new Reasons.NotFound()))
+  })
 
   it("fills in what the declaration leaves out", () => {
     assert.deepInclude(StockUnavailable.declared, {

@@ -58,6 +58,56 @@ describe("Operation.doing", () => {
     })
   )
 
+  it.effect("finds the frames of any of many failures that were caught, and fails again with one", () =>
+    Effect.gen(function* () {
+      const all = Effect.gen(function* () {
+        const exits = yield* Effect.forEach(
+          Array.from({ length: 40 }, (_, i) => i),
+          (i) => Effect.exit(Effect.fail(offline()).pipe(Operation.doing(`item ${i}`)))
+        )
+        return yield* exits[0]!.pipe(Effect.catch((e) => Effect.fail(e)))
+      }).pipe(Operation.doing("all"))
+      assert.strictEqual(yield* path(all), "all / item 0")
+    })
+  )
+
+  it.effect("does not take one text or nothing for another", () =>
+    Effect.gen(function* () {
+      for (const failure of ["boom", undefined, null, 7]) {
+        const program = Effect.fail(failure).pipe(
+          Operation.doing("probe"),
+          Effect.catch(() => Effect.fail(new Reasons.NotFound())),
+          Operation.doing("outer")
+        )
+        assert.strictEqual(yield* path(program), "outer")
+        const again = Effect.fail(failure).pipe(
+          Operation.doing("probe"),
+          Effect.catch(() => Effect.fail(failure)),
+          Operation.doing("outer")
+        )
+        assert.strictEqual(yield* path(again), "outer")
+      }
+    })
+  )
+
+  it.effect("finds its way out of 50 000 operations", () =>
+    Effect.gen(function* () {
+      let nested: Effect.Effect<never, unknown> = Effect.fail(offline())
+      for (let i = 0; i < 50_000; i++) nested = Operation.doing(nested, "deep")
+      const failure = yield* Effect.flip(nested)
+      assert.strictEqual(Operation.ofError(failure).length, 50_000)
+    })
+  )
+
+  it.effect("keeps what the details said when it failed", () =>
+    Effect.gen(function* () {
+      const state = { step: 1 }
+      const failure = yield* Effect.flip(offline().pipe(Operation.doing("count", { fields: state })))
+      state.step = 99
+      assert.deepStrictEqual(Operation.ofError(failure)[0]?.fields, [["step", "1"]])
+    })
+  )
+
   it.effect("does not blame an operation that was recovered from", () =>
     Effect.gen(function* () {
       const program = Effect.fail(offline()).pipe(

@@ -180,6 +180,16 @@ describe("Redaction", () => {
     ["a JSON web token", "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "got <redacted>"],
     ["a private key", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "<redacted>"],
     ["a card number", "card 4111 1111 1111 1111 refused", "card <redacted> refused"],
+    ["a password with an @", "postgres://ada:pa@hunter2@db/x", "postgres://<redacted>@db/x"],
+    ["a password with a #", "redis://:hunter2#1@h failed", "redis://<redacted>@h failed"],
+    ["a user that reads like its scheme", "postgres://postgres@db", "postgres://<redacted>@db"],
+    ["a value that reads like its name", "GET /x?key=key", "GET /x?key=<redacted>"],
+    [
+      "a value behind a secret name",
+      "login failed: password=hunter2, user=ada",
+      "login failed: password=<redacted>, user=ada"
+    ],
+    ["a secret in JSON", `sent {"user":"ada","api_key":"k-1 2"}`, `sent {"user":"ada","api_key":"<redacted>"}`],
     ["a number that is no card", "order 4111 1111 1111 1112", "order 4111 1111 1111 1112"],
     ["a timestamp in nanoseconds", "at 1763815193000000000", "at 1763815193000000000"]
   ]
@@ -192,6 +202,11 @@ describe("Redaction", () => {
     for (const key of [
       "password",
       "X-API-Key",
+      "secret_key",
+      "jwt",
+      "db.pin",
+      "headers.authorization.0",
+      "passwords",
       "db.Access_Key",
       "http.request.header.authorization",
       "Set-Cookie",
@@ -199,7 +214,8 @@ describe("Redaction", () => {
     ]) {
       assert.isTrue(Redaction.standard.isSecretKey(key), key)
     }
-    for (const key of ["sku", "path", "tokens_used", "key"]) assert.isFalse(Redaction.standard.isSecretKey(key), key)
+    for (const key of ["sku", "path", "tokens_used", "key", "shipping", "author"])
+      assert.isFalse(Redaction.standard.isSecretKey(key), key)
   })
 
   it("masks a value under a secret name wherever else it occurs", () => {
@@ -212,6 +228,22 @@ describe("Redaction", () => {
     )
     assert.deepStrictEqual(report.contexts[0]?.fields, [["password", "<redacted>"]])
     assert.strictEqual(report.frames[0]?.message, "refused <redacted>")
+  })
+
+  it("cuts out the longer of two secrets that begin alike, and what an object of fields holds", () => {
+    const cause = causeOf(
+      Effect.fail(new Error("said alphabravo99")).pipe(
+        Operation.doing("log in", { fields: { password: "alpha", token: "alphabravo99", user: { password: secret } } })
+      )
+    )
+    const report = Report.fromCause(cause)
+    assert.strictEqual(report.identity.detail, "said <redacted>")
+    assert.notInclude(Report.verbose(report), secret)
+  })
+
+  it("takes a field called errors for what it is", () => {
+    class Errs extends Failure.Tagged<Errs>()("Errs", { errors: Schema.Array(Schema.String) }, { code: "biz.errs" }) {}
+    assert.deepStrictEqual(Report.of(new Errs({ errors: ["a", "b"] })).frames, [])
   })
 
   it("masks the places it is told to, whatever they hold and wherever else they show", () => {
@@ -299,6 +331,29 @@ describe("Report of hostile values", () => {
   }
 
   const table: ReadonlyArray<readonly [string, () => unknown]> = [
+    [
+      "a cause that is new each time",
+      () => {
+        class Evil extends Error {
+          override get cause(): unknown {
+            return new Evil("x")
+          }
+        }
+        return new Evil("x")
+      }
+    ],
+    [
+      "a hundred thousand errors that each have as many",
+      () => {
+        class Many extends Error {
+          get errors(): ReadonlyArray<unknown> {
+            return Array.from({ length: 100_000 }, () => new Many("x"))
+          }
+        }
+        return new Many("x")
+      }
+    ],
+    ["a position that is no text", () => Object.assign(new Error("x"), { position: 5 })],
     ["a revoked list of errors", () => Object.assign(new Error("x"), { errors: revoked([]) })],
     ["a revoked cause", () => new Error("x", { cause: revoked({}) })],
     [

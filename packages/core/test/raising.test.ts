@@ -73,6 +73,15 @@ describe("Failure.because", () => {
     })
   )
 
+  it.effect("is not its own cause, and survives a meaning that nobody can change", () =>
+    Effect.gen(function* () {
+      const failure = new Reasons.NotFound()
+      assert.isUndefined((yield* Effect.flip(Effect.fail(failure).pipe(Failure.because((e) => e)))).cause)
+      const frozen = Object.freeze(new Reasons.SystemError())
+      assert.strictEqual(yield* Effect.flip(Effect.fail(failure).pipe(Failure.because(() => frozen))), frozen)
+    })
+  )
+
   it.effect("knows what it is over: one failure of exports over any failure of a backend", () =>
     Effect.gen(function* () {
       class ExportFailed extends Failure.Tagged<ExportFailed>()(

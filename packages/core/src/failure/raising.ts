@@ -83,7 +83,9 @@ export const because: {
   <A, E, R, F extends Any>(self: Effect.Effect<A, E, R>, meaning: (failure: E) => F): Effect.Effect<A, Over<F, E>, R> =>
     Effect.mapError(self, (cause) => {
       const failure = meaning(cause)
-      Object.defineProperty(failure, "cause", { value: cause, enumerable: false, configurable: true, writable: true })
+      if (Object.is(failure, cause)) return failure as Over<F, E>
+      // A frozen failure stays what it is: a cause that is missing is better than a defect.
+      Reflect.defineProperty(failure, "cause", { value: cause, enumerable: false, configurable: true, writable: true })
       return failure as Over<F, E>
     })
 )

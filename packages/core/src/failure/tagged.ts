@@ -1,4 +1,15 @@
-import { type Cause, Duration, Effect, ErrorReporter, type Option, Result, Schema, SchemaIssue } from "effect"
+import {
+  type Cause,
+  Duration,
+  Effect,
+  Equal,
+  ErrorReporter,
+  Hash,
+  type Option,
+  Result,
+  Schema,
+  SchemaIssue
+} from "effect"
 import * as Redaction from "../redaction/Redaction.ts"
 import { compact } from "./compact.ts"
 import {
@@ -13,7 +24,7 @@ import {
   resolve
 } from "./declaration.ts"
 import { guard, mask, view } from "./fields.ts"
-import { type Any, LeafId, leafOf, TypeId } from "./model.ts"
+import { type Any, isFailure, LeafId, leafOf, TypeId } from "./model.ts"
 
 /** What every failure accepts beside its own fields. */
 export interface Extras {
@@ -235,6 +246,21 @@ const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
       return `${this.name}: ${this.message}`
     },
     configurable: true
+  },
+  // Two failures are equal by their fields, like any tagged error; where they were made does not count.
+  [Equal.symbol]: {
+    value(this: Any, that: unknown) {
+      return (
+        isFailure(that) &&
+        Object.getPrototypeOf(that) === Object.getPrototypeOf(this) &&
+        Equal.equals({ ...this }, { ...that })
+      )
+    }
+  },
+  [Hash.symbol]: {
+    value(this: Any) {
+      return Hash.hash({ ...this })
+    }
   },
   ...(declared.callSite ? { position } : {}),
   toJSON: { value: toJSON, writable: true, configurable: true },
