@@ -65,6 +65,16 @@ const thousand = (effect: Effect.Effect<unknown, unknown>): Run => {
   }
 }
 
+/** As {@link thousand}, for promises. */
+const thousandAwaited =
+  (call: () => Promise<unknown>): Run =>
+  async (n) => {
+    for (let left = n; left > 0; left -= 1000) await Promise.all(Array.from({ length: Math.min(1000, left) }, call))
+  }
+
+/** As {@link plainly}, inside of a span that remembers what it is told, as one that is exported does. */
+const inSpan = (effect: Effect.Effect<unknown, unknown>): Run => plainly(Effect.withSpan(effect, "charge"))
+
 const quiet = Logger.layer([])
 const trivial = Effect.suspend(() => Effect.succeed(1))
 const noop = async () => 1
@@ -153,6 +163,9 @@ const promiseOpen = "Promise in, promise out, rejected by an open circuit"
 const promiseFail = "Promise in, promise out, failure"
 const promiseTwice = "Promise in, promise out, two failures without a wait, then success"
 const concurrent = "A thousand at once, success"
+const concurrentPromise = "A thousand at once, promise in, promise out, success"
+const telemetry = "All four together, success, without and with telemetry"
+const telemetryTwice = "Retry, two failures without a wait, then success, without and with telemetry"
 const byKey = "One of 10 000 keys, success"
 const create = "Making one"
 const idle = "A first call for a new key; the bytes include what the key keeps"
@@ -390,6 +403,70 @@ export const cases: ReadonlyArray<Case> = [
   { group: concurrent, name: "`CircuitBreaker`", make: () => thousand(CircuitBreaker.protect(trivial, breaker())) },
   { group: concurrent, name: "Effect's own breaker", make: async () => thousand(await effects(trivial)) },
   { group: concurrent, name: "`Policy`, all four", make: () => thousand(Policy.protect(trivial, policy(usual))) },
+
+  {
+    group: concurrentPromise,
+    name: "nothing",
+    make: () => thousandAwaited(noop)
+  },
+  {
+    group: concurrentPromise,
+    name: "`CircuitBreaker`",
+    make: () => {
+      const call = CircuitBreaker.protect(promised, breaker())
+      return thousandAwaited(() => Effect.runPromise(call))
+    }
+  },
+  {
+    group: concurrentPromise,
+    name: "`CircuitBreaker`, the thousand in one `runPromise`",
+    make: () => thousand(CircuitBreaker.protect(promised, breaker()))
+  },
+  {
+    group: concurrentPromise,
+    name: "cockatiel breaker, consecutive",
+    make: () => {
+      const made = cockatielBreaker()
+      return thousandAwaited(() => made.execute(noop))
+    }
+  },
+  {
+    group: concurrentPromise,
+    name: "opossum, `timeout: false`",
+    make: () => {
+      const circuit = new Opossum(noop, { timeout: false })
+      return thousandAwaited(() => circuit.fire())
+    }
+  },
+
+  { group: telemetry, name: "`Policy`", make: () => plainly(Policy.protect(trivial, policy(usual))) },
+  {
+    group: telemetry,
+    name: "`Policy` that measures",
+    make: () => plainly(Policy.protect(trivial, policy({ ...usual, measure: true })))
+  },
+  { group: telemetry, name: "a span around nothing", make: () => inSpan(trivial) },
+  {
+    group: telemetry,
+    name: "a span around `Policy`",
+    make: () => inSpan(Policy.protect(trivial, policy(usual)))
+  },
+  {
+    group: telemetry,
+    name: "a span around `Policy` that measures",
+    make: () => inSpan(Policy.protect(trivial, policy({ ...usual, measure: true })))
+  },
+
+  {
+    group: telemetryTwice,
+    name: "`Retry`",
+    make: () => plainly(Retry.retry(twice(), Retry.make({ backoff: Backoff.none })))
+  },
+  {
+    group: telemetryTwice,
+    name: "a span around `Retry`: two events and the number of attempts",
+    make: () => inSpan(Retry.retry(twice(), Retry.make({ backoff: Backoff.none })))
+  },
 
   {
     group: byKey,
