@@ -122,6 +122,33 @@ describe("Identity.of", () => {
   })
 })
 
+describe("the fifteen universal reasons", () => {
+  const config = ["check configuration values", "validate config source"]
+  const table: ReadonlyArray<
+    readonly [{ readonly declared: Failure.Declared }, string, string, ReadonlyArray<string>]
+  > = [
+    [Reasons.ValidationError, "biz.validation_error", "validation error", []],
+    [Reasons.BusinessError, "biz.business_error", "business logic error", []],
+    [Reasons.NotFound, "biz.not_found", "not found error", []],
+    [Reasons.PermissionDenied, "biz.permission_denied", "permission error", []],
+    [Reasons.LogicError, "logic.internal_invariant_broken", "BUG :logic error", []],
+    [Reasons.RuleError, "biz.run_rule_error", "run rule error", []],
+    [Reasons.DataError, "sys.data_error", "data error", []],
+    [Reasons.SystemError, "sys.io_error", "system error", ["check filesystem state", "verify file permissions"]],
+    [Reasons.NetworkError, "sys.network_error", "network error", ["check network connectivity", "retry the request"]],
+    [Reasons.ResourceExhausted, "sys.resource_exhausted", "resource error", []],
+    [Reasons.Timeout, "sys.timeout", "timeout error", ["retry later", "inspect downstream service latency"]],
+    [Reasons.CoreConfigInvalid, "conf.core_invalid", "configuration error << core config", config],
+    [Reasons.FeatureConfigInvalid, "conf.feature_invalid", "configuration error << feature config error", config],
+    [Reasons.DynamicConfigInvalid, "conf.dynamic_invalid", "configuration error << dynamic config error", config],
+    [Reasons.ExternalServiceError, "sys.external_service_error", "external service error", []]
+  ]
+  it.each(table)("%#: say what the contract says", ({ declared }, code, reason, hints) => {
+    assert.deepInclude(declared as object, { code, reason, category: code.split(".")[0] })
+    assert.deepStrictEqual(declared.hints, { client: [], operator: hints })
+  })
+})
+
 describe("Classifier.toFailure", () => {
   it("leaves a failure alone, and makes one of everything else, with the error as its cause", () => {
     const failure = new Reasons.NotFound()

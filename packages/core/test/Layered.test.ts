@@ -42,6 +42,20 @@ describe("Failure.Layered", () => {
     assert.strictEqual(Failure.leafOf(error)._tag, "ConnectionLost")
   })
 
+  it("is told apart from others in a union, on the wire, too", () => {
+    const Either = Schema.Union([ConfigError.InvalidValue, TransportError.ConnectionRefused, ExportError])
+    const codec = Schema.toCodecJson(Either)
+    for (const failure of [
+      refused(),
+      ExportError.from(refused()),
+      new ConfigError.InvalidValue({ path: "a", expected: "b" })
+    ]) {
+      const back = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(failure))))
+      assert.strictEqual(back._tag, failure._tag)
+      assert.strictEqual(back.message, failure.message)
+    }
+  })
+
   it("survives JSON", () => {
     const codec = Schema.toCodecJson(ExportError)
     const back = Schema.decodeUnknownSync(codec)(

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Identity, Operation, Reasons } from "@holdfast/core"
-import { Cause, Effect, Exit, Fiber, Schedule } from "effect"
+import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
 
 const pathOf = (exit: Exit.Exit<unknown, unknown>): string | null =>
   Exit.isFailure(exit) ? Identity.fromCause(exit.cause).path : "succeeded"
@@ -141,6 +141,17 @@ describe("Operation.doing", () => {
         concurrency: "unbounded"
       }).pipe(Operation.doing("both"))
       assert.strictEqual(yield* path(both), "both / right")
+    })
+  )
+
+  it.effect("follows streams", () =>
+    Effect.gen(function* () {
+      const stream = Stream.make(1, 2, 3).pipe(
+        Stream.mapEffect((n) =>
+          n === 2 ? Effect.fail(offline()).pipe(Operation.doing(`element ${n}`)) : Effect.succeed(n)
+        )
+      )
+      assert.strictEqual(yield* path(Stream.runDrain(stream).pipe(Operation.doing("import"))), "import / element 2")
     })
   )
 

@@ -29,6 +29,7 @@ import {
 
 export type { PrettyOptions } from "./pretty.ts"
 export type { ChainOptions } from "./render.ts"
+export { logged } from "./logged.ts"
 export { indented, oneLine } from "./render.ts"
 export type { Frame } from "./frames.ts"
 export type { Report } from "./model.ts"
