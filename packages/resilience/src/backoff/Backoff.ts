@@ -63,10 +63,20 @@ const make = (name: string, growth: Growth, options: Options = {}): Backoff => {
   return self as Backoff
 }
 
-/** Whether a value is a {@link Backoff}. */
+/**
+ * Whether a value is a {@link Backoff}.
+ *
+ * @example
+ * ```ts
+ * import { Backoff } from "@holdfast/resilience"
+ *
+ * Backoff.isBackoff(Backoff.none) // => true
+ * Backoff.isBackoff("1 second") // => false
+ * ```
+ */
 export const isBackoff = (u: unknown): u is Backoff => Predicate.hasProperty(u, TypeId)
 
-/** No wait at all. */
+/** No wait at all. The example of {@link isBackoff} has it. */
 export const none: Backoff = make("none", { kind: "constant", base: 0 })
 
 /**
@@ -161,7 +171,7 @@ export const decorrelated = (
 
 /**
  * The first `length` delays in milliseconds, for a given source of numbers in `[0, 1)` (default: always 0.5). For
- * tests, documentation and choosing a policy; nothing waits.
+ * tests, documentation and choosing a policy; nothing waits. The example of {@link exponential} shows it.
  */
 export const preview = (self: Backoff, length: number, draw: () => number = () => 0.5): ReadonlyArray<number> => {
   const delays = new Delays(self.formula)

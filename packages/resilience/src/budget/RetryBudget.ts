@@ -30,7 +30,8 @@ export const RetryBudget: Context.Reference<RetryBudget | undefined> = Context.R
 
 /**
  * The rule of gRPC: a failure costs one token, a success earns `ratio` of one, and retries stop while half of the tokens
- * or fewer are left. `max` more than 0, default 10; `ratio` more than 0 and at most 1, default 0.1.
+ * or fewer are left. `max` more than 0, default 10; `ratio` more than 0 and at most 1, default 0.1. The example of
+ * {@link make} shows it.
  */
 export const tokens =
   (options: { readonly max?: number | undefined; readonly ratio?: number | undefined } = {}): Kind =>
@@ -43,7 +44,7 @@ export const tokens =
 /**
  * The rule of Finagle: retries may be `percent` of the calls of the last `timeToLive`, and `minPerSecond` beside that for
  * clients that call rarely. `percent` more than 0 and at most 1, default 0.2; `minPerSecond` 0 or more, default 10;
- * `timeToLive` more than 0, default 10 s.
+ * `timeToLive` more than 0, default 10 s. Used as {@link tokens} is in the example of {@link make}.
  */
 export const window =
   (
@@ -62,7 +63,8 @@ export const window =
 
 /**
  * The rule of Envoy: retries may be `ratio` of what is running, waiting ones included, and `minimum` in any case. `ratio`
- * more than 0 and at most 1, default 0.2; `minimum` 0 or more, default 3.
+ * more than 0 and at most 1, default 0.2; `minimum` 0 or more, default 3. Used as {@link tokens} is in the example of
+ * {@link make}.
  */
 export const inFlight =
   (options: { readonly ratio?: number | undefined; readonly minimum?: number | undefined } = {}): Kind =>

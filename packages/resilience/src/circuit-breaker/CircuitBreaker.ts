@@ -109,7 +109,18 @@ export const protect: {
   }
 )
 
-/** A layer with one breaker under {@link CircuitBreaker}. */
+/**
+ * A layer with one breaker under {@link CircuitBreaker}.
+ *
+ * @example
+ * ```ts
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(Effect.service(CircuitBreaker.CircuitBreaker), ({ state }) => state)
+ * Effect.runSync(program.pipe(Effect.provide(CircuitBreaker.layer({ name: "payments" })))) // => "closed"
+ * ```
+ */
 export const layer = (options: Scheduled<Options>): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
   Layer.effect(CircuitBreaker, make(options))
 

@@ -54,7 +54,7 @@ export type Trip =
   | { readonly kind: "any_of"; readonly rules: ReadonlyArray<Trip> }
   | { readonly kind: "custom"; readonly options: CustomOptions }
 
-/** Opens at the n-th failure in a row. */
+/** Opens at the n-th failure in a row. The example of `make` shows it. */
 export const consecutive = (failures: number): Trip => ({ kind: "consecutive", failures })
 
 /**

@@ -7,7 +7,8 @@ import type { ConfigError } from "@holdfast/core"
 import { Duration, Effect, Function, Layer, Option } from "effect"
 import { millis, refusing } from "../internal/check.ts"
 import { nowOf } from "../internal/fiber.ts"
-import * as Timeout from "../timeout/Timeout.ts"
+import { planOf, type TimedOut } from "../timeout/limit.ts"
+import { enforce } from "./enforce.ts"
 import { Deadline, leftOf } from "./reference.ts"
 
 export { Deadline } from "./reference.ts"
@@ -33,34 +34,28 @@ export { Deadline } from "./reference.ts"
  * ```
  */
 export const within: {
-  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Timeout.TimedOut, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Timeout.TimedOut, R>
+  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TimedOut, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | TimedOut, R>
 } = Function.dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | Timeout.TimedOut, R> => {
-    const plan = Timeout.planOf(millis("Deadline.within", limit, { above: 0 }))
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | TimedOut, R> => {
+    const plan = planOf(millis("Deadline.within", limit, { above: 0 }))
     return enforce(self, plan)
   }
 )
 
-/** The effect under a timeout that everything inside knows of. */
-export const enforce = <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  plan: Timeout.Plan
-): Effect.Effect<A, E | Timeout.TimedOut, R> =>
-  Effect.withFiber((fiber) => {
-    const now = nowOf(fiber)
-    const endsAt = now + plan.after
-    const outer = fiber.getRef(Deadline) ?? Infinity
-    if (outer <= endsAt) return Timeout.run(fiber, Effect.provideService(self, Deadline, outer), plan, outer - now)
-    return Timeout.named(
-      Timeout.run(fiber, Effect.provideService(self, Deadline, endsAt), plan, plan.after),
-      plan,
-      endsAt
-    )
-  })
-
-/** The time that is left; none without a deadline. Never negative. */
+/**
+ * The time that is left; none without a deadline. Never negative.
+ *
+ * @example
+ * ```ts
+ * import { Deadline } from "@holdfast/resilience"
+ * import { Effect, Option } from "effect"
+ *
+ * Option.isSome(Effect.runSync(Deadline.remaining)) // => false
+ * Option.isSome(Effect.runSync(Deadline.remaining.pipe(Deadline.within("1 second")))) // => true
+ * ```
+ */
 export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.withFiber((fiber) => {
   const left = leftOf(fiber, nowOf(fiber))
   return Effect.succeed(left === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, left))))
@@ -72,7 +67,9 @@ export const header = "x-request-timeout-ms"
 /** The header of gRPC for the same, such as `1500m`. Read when {@link header} is missing. */
 export const grpcHeader = "grpc-timeout"
 
-/** The headers for a call to the next process; none without a deadline. */
+/**
+ * The headers for a call to the next process; none without a deadline. The example of {@link fromHeaders} reads such ones.
+ */
 export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.map(
   remaining,
   Option.match({
@@ -86,6 +83,15 @@ const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S
 /**
  * The time a caller has left, from the headers of its request (names in lower case). What is no such number is none: a
  * stranger's header must not fail a request.
+ *
+ * @example
+ * ```ts
+ * import { Deadline } from "@holdfast/resilience"
+ * import { Duration, Option } from "effect"
+ *
+ * Option.map(Deadline.fromHeaders({ "x-request-timeout-ms": "1500" }), Duration.toMillis) // => Option.some(1500)
+ * Option.map(Deadline.fromHeaders({ "grpc-timeout": "2S" }), Duration.toMillis) // => Option.some(2000)
+ * ```
  */
 export const fromHeaders = (
   headers: Readonly<Record<string, string | undefined>>
@@ -99,6 +105,15 @@ export const fromHeaders = (
 /**
  * A deadline for everything it is provided to, counted from when the layer is built. It only informs policies; use
  * {@link within} to stop work at the deadline.
+ *
+ * @example
+ * ```ts
+ * import { Deadline } from "@holdfast/resilience"
+ * import { Effect, Option } from "effect"
+ *
+ * const left = Effect.map(Deadline.remaining, Option.isSome)
+ * Effect.runSync(left.pipe(Effect.provide(Deadline.layer("2 seconds")))) // => true
+ * ```
  */
 export const layer = (limit: Duration.Input): Layer.Layer<never, ConfigError.InvalidValue> =>
   Layer.effect(

@@ -1,128 +1,15 @@
 /** Several policies as one value: ordered, named, checked when it is built, and cheaper than its parts. */
-import { ConfigError } from "@holdfast/core"
-import { Context, type Duration, Effect, Function, Layer, Pipeable, Semaphore, type Types } from "effect"
+import type { ConfigError } from "@holdfast/core"
+import { Context, type Duration, Effect, Function, Layer } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
 import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
-import { refusing } from "../internal/check.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 import { read } from "./config.ts"
-import {
-  type Added,
-  type Compiled,
-  compileAll,
-  type Options,
-  recommended,
-  type RetryOptions,
-  type Stage,
-  type Step
-} from "./options.ts"
-import { Durations } from "./measure.ts"
-import { type Protect, protection } from "./run.ts"
+import { type Added, type Options, recommended, type RetryOptions, type Step } from "./options.ts"
+import { build, type Pipeline, type Policy } from "./pipeline.ts"
 
 export type { Added, Options, RetryOptions, Stage, Step } from "./options.ts"
-
-const TypeId = "~@holdfast/resilience/Policy"
-
-/** A pipeline. `X` is what it adds to the failures of an effect. */
-export interface Policy<out X = never> extends Pipeable.Pipeable {
-  readonly [TypeId]: { readonly _X: Types.Covariant<X> }
-  readonly name: string
-  /** Its stages, outermost first. */
-  readonly stages: ReadonlyArray<Stage>
-  /** Its breaker, if it has one. */
-  readonly circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
-  /**
-   * Other options for the living pipeline. Its circuit keeps its state, its open time and, under the same rule, its
-   * counts; calls in flight finish as they began. Fails, and changes nothing, when an option is wrong.
-   */
-  readonly reconfigure: (options: Options) => Effect.Effect<void, ConfigError.InvalidValue>
-  /** Reads the options again from the `ConfigProvider`, and takes them as `reconfigure` does. */
-  readonly reload: (path?: string) => Effect.Effect<void, ConfigError.InvalidValue>
-  /** `payments: Timeout(30s) → Retry(3 attempts, …) → CircuitBreaker(…) → Timeout(2s)`. */
-  readonly toString: () => string
-}
-
-class Pipeline extends Pipeable.Class implements Policy {
-  readonly [TypeId] = { _X: Function.identity }
-  readonly name: string
-  stages: ReadonlyArray<Compiled>
-  circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
-  protect: Protect
-  readonly #oneAtATime = Semaphore.makeUnsafe(1)
-  #durations: Durations | undefined
-  #measures: boolean
-
-  constructor(
-    name: string,
-    stages: ReadonlyArray<Compiled>,
-    breaker: CircuitBreaker.CircuitBreaker | undefined,
-    measure: boolean
-  ) {
-    super()
-    this.name = name
-    this.stages = stages
-    this.circuitBreaker = breaker
-    this.#measures = measure
-    this.protect = this.#protection()
-  }
-
-  #protection(): Protect {
-    const plain = protection(this.stages, this.circuitBreaker)
-    return this.#measures ? (this.#durations ??= new Durations(this.name)).around(plain) : plain
-  }
-
-  reconfigure(options: Options): Effect.Effect<void, ConfigError.InvalidValue> {
-    return this.#take(Effect.succeed(options), `Policy.${this.name}`)
-  }
-
-  reload(path = this.name): Effect.Effect<void, ConfigError.InvalidValue> {
-    return this.#take(read(path), path)
-  }
-
-  #take(
-    options: Effect.Effect<Options, ConfigError.InvalidValue>,
-    path: string
-  ): Effect.Effect<void, ConfigError.InvalidValue> {
-    return Effect.gen({ self: this }, function* () {
-      const taken = yield* options
-      const stages = yield* compiled(recommended(taken), this.name, path)
-      const breaker = yield* breakerOf(stages, this.name, this.circuitBreaker)
-      this.stages = stages
-      this.circuitBreaker = breaker
-      this.#measures = taken.measure ?? this.#measures
-      this.protect = this.#protection()
-    }).pipe(this.#oneAtATime.withPermit, Effect.uninterruptible)
-  }
-
-  override toString(): string {
-    return `${this.name}: ${this.stages.map(({ text }) => text).join(" → ")}`
-  }
-}
-
-const compiled = (steps: ReturnType<typeof recommended>, name: string, path: string) =>
-  refusing(() => compileAll(steps, name, path))
-
-/** The breaker of the stages: the living one with other options, or a new one. */
-const breakerOf = (
-  stages: ReadonlyArray<Compiled>,
-  name: string,
-  living?: CircuitBreaker.CircuitBreaker
-): Effect.Effect<CircuitBreaker.CircuitBreaker | undefined, ConfigError.InvalidValue> => {
-  const stage = stages.find((stage) => stage.kind === "circuitBreaker")
-  if (stage?.kind !== "circuitBreaker") return Effect.succeed(undefined)
-  return living === undefined
-    ? CircuitBreaker.make({ ...stage.options, name })
-    : Effect.as(living.reconfigure(stage.options), living)
-}
-
-const build = (steps: ReturnType<typeof recommended>, name: string, path: string, measure = false) =>
-  Effect.gen(function* () {
-    if (name === "") {
-      return yield* new ConfigError.InvalidValue({ path: "Policy.name", expected: "a text that is not empty" })
-    }
-    const stages = yield* compiled(steps, name, path)
-    return new Pipeline(name, stages, yield* breakerOf(stages, name), measure)
-  })
+export type { Policy } from "./pipeline.ts"
 
 /**
  * Makes a pipeline in the recommended order: total timeout, retry, circuit breaker, timeout of one attempt. Name it after
@@ -198,16 +85,16 @@ export interface AnyStep<out X = unknown> {
 
 const stepOf = (step: Step) => ({ step }) as never
 
-/** A stage: a limit of time. The outermost one is a deadline for everything inside. */
+/** A stage: a limit of time. The outermost one is a deadline for everything inside. The example of {@link ordered} shows it. */
 export const timeout = (
   options: Duration.Input | Timeout.Options
 ): AnyStep<Added<{ readonly timeout: Duration.Input }>> => stepOf({ kind: "timeout", options })
 
-/** A stage: doing it again. */
+/** A stage: doing it again. The example of {@link ordered} shows it. */
 export const retry = <const O extends RetryOptions>(options: O): AnyStep<Added<{ readonly retry: O }>> =>
   stepOf({ kind: "retry", options })
 
-/** A stage: a circuit, named as the pipeline. */
+/** A stage: a circuit, named as the pipeline. The example of {@link ordered} shows it. */
 export const circuitBreaker = (
   options: Omit<CircuitBreaker.Options, "name">
 ): AnyStep<Added<{ readonly circuitBreaker: object }>> => stepOf({ kind: "circuitBreaker", options })
@@ -238,7 +125,7 @@ export const protect: {
 
 /**
  * For calls over HTTP: 30 s in all, 3 attempts with growing, fully jittered waits, a circuit that opens at one failure in
- * ten of the last 30 s, and 10 s for one attempt.
+ * ten of the last 30 s, and 10 s for one attempt. Used as {@link database} is in the example of {@link protect}.
  */
 export const http = {
   timeout: "30 seconds",
@@ -252,7 +139,7 @@ export const http = {
 
 /**
  * For a database that is near: 5 s in all, 3 attempts after short waits, a circuit that opens at 5 failures in a row, and
- * 2 s for one attempt.
+ * 2 s for one attempt. The example of {@link protect} shows it.
  */
 export const database = {
   timeout: "5 seconds",

@@ -6,7 +6,8 @@ import { decode } from "../circuit-breaker/options.ts"
 import { describeRule } from "../circuit-breaker/rule.ts"
 import * as Retry from "../retry/Retry.ts"
 import type { Plan as RetryPlan } from "../retry/run.ts"
-import * as Timeout from "../timeout/Timeout.ts"
+import * as Limit from "../timeout/limit.ts"
+import type * as Timeout from "../timeout/Timeout.ts"
 
 /** The retry options that a pipeline can take: those that do not depend on the types of one effect. */
 export type RetryOptions = Omit<
@@ -55,7 +56,7 @@ export interface Stage {
 /** A stage whose options were found to be sound. */
 export type Compiled = Omit<Stage, "kind" | "options"> &
   (
-    | { readonly kind: "timeout"; readonly options: Duration.Input | Timeout.Options; readonly plan: Timeout.Plan }
+    | { readonly kind: "timeout"; readonly options: Duration.Input | Timeout.Options; readonly plan: Limit.Plan }
     | {
         readonly kind: "retry"
         readonly options: RetryOptions
@@ -77,7 +78,7 @@ const describeBackoff = (backoff: RetryPlan["backoff"]): string => {
 const compile = (step: Step, place: string, name: string): Compiled => {
   switch (step.kind) {
     case "timeout": {
-      const plan = Timeout.planOf(step.options)
+      const plan = Limit.planOf(step.options)
       if (plan.generate !== undefined) {
         // What nobody knows until it runs cannot be checked against its neighbours.
         throw new ConfigError.InvalidValue({ path: "Timeout.after", expected: "a duration, not a function" })

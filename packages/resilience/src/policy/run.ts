@@ -2,11 +2,12 @@ import { Effect } from "effect"
 import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
 import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
 import type { Single } from "../circuit-breaker/handle.ts"
-import * as Deadline from "../deadline/Deadline.ts"
+import { enforce } from "../deadline/enforce.ts"
+import { Deadline } from "../deadline/reference.ts"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Retry from "../retry/Retry.ts"
 import { type Plan as RetryPlan, Run } from "../retry/run.ts"
-import * as Timeout from "../timeout/Timeout.ts"
+import * as Limit from "../timeout/limit.ts"
 import type { Compiled } from "./options.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
@@ -15,10 +16,10 @@ export type Protect = (fiber: AnyFiber, self: Any) => Any
 
 /** The stages of the usual stack; each may be missing. */
 interface Stack {
-  readonly total: Timeout.Plan | undefined
+  readonly total: Limit.Plan | undefined
   readonly retry: RetryPlan | undefined
   readonly breaker: Single | undefined
-  readonly attempt: Timeout.Plan | undefined
+  readonly attempt: Limit.Plan | undefined
 }
 
 const order = ["timeout", "retry", "circuitBreaker", "timeout"] as const
@@ -63,8 +64,8 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
       const left = ends - now
       const isOwn = attempt !== undefined && attempt.after < left
       call = isOwn
-        ? Timeout.run(fiber, work, attempt, attempt.after)
-        : Timeout.run(fiber, work, rest, left, total !== undefined && now > startedAt)
+        ? Limit.run(fiber, work, attempt, attempt.after)
+        : Limit.run(fiber, work, rest, left, total !== undefined && now > startedAt)
     }
     return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
   }
@@ -80,7 +81,7 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     )
   }
   return (fiber, self) => {
-    const outer = fiber.getRef(Deadline.Deadline) ?? Infinity
+    const outer = fiber.getRef(Deadline) ?? Infinity
     const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
     if (total === undefined) {
       return retry === undefined
@@ -89,13 +90,13 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     }
     const endsAt = startedAt + total.after
     const isSooner = endsAt < outer
-    const work = isSooner ? Effect.provideService(self, Deadline.Deadline, endsAt) : self
+    const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
     const all =
       retry === undefined
         ? once(fiber, work, ends, startedAt, startedAt)
         : retried(fiber, work, ends, startedAt, endsAt)
-    return isSooner ? Timeout.named(all, total, endsAt) : all
+    return isSooner ? Limit.named(all, total, endsAt) : all
   }
 }
 
@@ -107,8 +108,8 @@ export const nest =
       switch (stage.kind) {
         case "timeout":
           return i === 0 && stage.plan.after !== Infinity
-            ? Deadline.enforce(inner, stage.plan)
-            : Effect.withFiber((fiber) => Timeout.run(fiber, inner, stage.plan, Timeout.limitOf(stage.plan, fiber)))
+            ? enforce(inner, stage.plan)
+            : Effect.withFiber((fiber) => Limit.run(fiber, inner, stage.plan, Limit.limitOf(stage.plan, fiber)))
         case "retry":
           return Retry.retry(inner, stage.policy)
         case "circuitBreaker":

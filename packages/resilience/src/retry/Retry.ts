@@ -87,7 +87,17 @@ const named = (names: ReadonlyArray<string>) => (failure: unknown, code: string)
 
 const defaultBackoff = Backoff.exponential("100 millis", { jitter: "full", cap: "20 seconds" })
 
-/** Whether a value is a {@link Retry}. */
+/**
+ * Whether a value is a {@link Retry}.
+ *
+ * @example
+ * ```ts
+ * import { Retry } from "@holdfast/resilience"
+ *
+ * Retry.isRetry(Retry.make()) // => true
+ * Retry.isRetry({ attempts: 3 }) // => false
+ * ```
+ */
 export const isRetry = (u: unknown): u is Retry<never, unknown, unknown, never> => Predicate.hasProperty(u, TypeId)
 
 /**

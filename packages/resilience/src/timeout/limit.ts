@@ -1,0 +1,135 @@
+/** How a limit of time is kept: what every policy with one is made of. */
+import { Failure, Reasons } from "@holdfast/core"
+import { Cause, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import { Deadline } from "../deadline/reference.ts"
+import { millis } from "../internal/check.ts"
+import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
+
+export interface Options {
+  /**
+   * How long the effect may take. More than 0; `"Infinity"` for no limit. A function is asked at every run; what it gives
+   * that is not a finite time of more than 0 is no limit.
+   */
+  readonly after: Duration.Input | (() => Duration.Input)
+  /** What took too long, for the failure's `operation`. From a small, fixed set. Default: none. */
+  readonly operation?: string | undefined
+  /**
+   * Fail at the deadline and let the effect's finalizers run on in the background. Only for effects that hold nothing
+   * the caller counts on being released. Default: `false`, the effect's finalizers are waited for.
+   */
+  readonly disconnect?: boolean | undefined
+}
+
+/** What ends an effect that took too long: the timeout's own limit, or a deadline around it that left less. */
+export type TimedOut = Reasons.Timeout | Reasons.DeadlineExceeded
+
+/** The options, decoded. Times in milliseconds. */
+export interface Plan {
+  readonly after: number
+  /** Where the limit is asked for at every run; `after` is no limit then. */
+  readonly generate: (() => Duration.Input) | undefined
+  readonly operation: string | undefined
+  readonly disconnect: boolean
+}
+
+export const planOf = (input: Duration.Input | Options): Plan => {
+  const options = isOptions(input) ? input : { after: input }
+  const generate = typeof options.after === "function" ? options.after : undefined
+  const after =
+    typeof options.after === "function"
+      ? Infinity
+      : millis("Timeout.after", options.after, { above: 0, infinite: true })
+  return { after, generate, operation: options.operation, disconnect: options.disconnect ?? false }
+}
+
+const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
+
+/** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
+export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
+  Effect.withFiber((fiber) => {
+    const given = Duration.millis(Math.max(0, limit))
+    const fields = { after: given, ...(operation === undefined ? undefined : { operation }) }
+    const isDeadline = limit < after
+    spanEvent(fiber, "resilience.timeout", {
+      "resilience.timeout.after": Duration.toSeconds(given),
+      "resilience.timeout.limit": isDeadline ? "deadline" : "timeout"
+    })
+    return Effect.fail(Failure.stackless(isDeadline ? Reasons.DeadlineExceeded : Reasons.Timeout, fields))
+  })
+
+/** A timer counts whole milliseconds, and may be early by what is left of one. */
+const timerGrain = 1
+
+/**
+ * The effect under a total time that everything inside knows as its deadline. What the end of that time stopped inside says
+ * that a deadline did; to the caller it is the total that was hit.
+ */
+export const named = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  plan: Plan,
+  endsAt: number
+): Effect.Effect<A, E | TimedOut, R> =>
+  Effect.catchCause(self, (cause) =>
+    Effect.withFiber<never, E | TimedOut>((fiber) => {
+      const [reason] = cause.reasons
+      const isOver = nowOf(fiber) > endsAt - timerGrain
+      return isOver && cause.reasons.length === 1 && Cause.isFailReason(reason!) && isCut(reason.error)
+        ? timedOut(plan, plan.after)
+        : Effect.failCause(cause)
+    })
+  )
+
+const isCut = (error: unknown): boolean => error instanceof Reasons.DeadlineExceeded
+
+/** The milliseconds a timeout has where the fiber stands: its own, or what a deadline leaves. */
+export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
+  const deadline = fiber.getRef(Deadline)
+  return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
+}
+
+/**
+ * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
+ * effect; one that ends without waiting arms no timer. `isRunning` when the time began before the effect: it is over then
+ * before the effect is, at the very same instant too.
+ */
+export const run = <A, E, R>(
+  fiber: AnyFiber,
+  self: Effect.Effect<A, E, R>,
+  plan: Plan,
+  limit: number,
+  isRunning = false
+): Effect.Effect<A, E | TimedOut, R> => {
+  if (limit === Infinity) return self
+  if (limit <= 0) return timedOut(plan, limit)
+  return Effect.callback<A, E | TimedOut, R>((resume) => {
+    // Forked, waited for and stopped right here, so the work needs nobody else to look after it.
+    const fork = Effect.runForkWith(fiber.context as Context.Context<R>)
+    const running = isRunning ? fork(Effect.sleep(limit)) : undefined
+    const work = fork(self)
+    const exit = work.pollUnsafe()
+    if (exit !== undefined) {
+      running?.interruptUnsafe()
+      return resume(exit)
+    }
+    const timer = running ?? fork(Effect.sleep(limit))
+    const forget = work.addObserver((exit) => {
+      timer.interruptUnsafe()
+      resume(exit)
+    })
+    timer.addObserver((slept) => {
+      if (Exit.isFailure(slept) || work.pollUnsafe() !== undefined) return
+      forget()
+      resume(Effect.uninterruptible(Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit))))
+    })
+    return Effect.suspend(() => {
+      timer.interruptUnsafe()
+      return stop(work, plan)
+    })
+  })
+}
+
+const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
+  disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
+
+const verdict = <A, E>(exit: Exit.Exit<A, E> | undefined, plan: Plan, limit: number): Effect.Effect<A, E | TimedOut> =>
+  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan, limit) : exit
