@@ -4,7 +4,8 @@
  * - `error.type` is the failure's stable code, `error.category` and `error.retry` what it was declared to be, `error.path`
  *   what the program was doing. The status says `Error` with reason and detail, redacted and capped.
  * - Each error is recorded as one `exception` event, with its tag as `exception.type`, on the innermost span it leaves,
- *   however many spans it crosses after that.
+ *   however many spans it crosses after that. Raised in two sibling spans, it is recorded in both. One that was caught and
+ *   comes up again in a span around the one that recorded it counts as the same exception.
  * - An expected failure (`biz`) keeps its attributes and does not make the span an error. Neither does an interruption.
  * - A success leaves the status unset wherever the tracer permits.
  *
@@ -16,6 +17,7 @@ import { Classifier, Identity, Redaction } from "@holdfast/core"
 import { Cause, Context, Effect, Exit, Layer, Metric, Predicate, Tracer } from "effect"
 import { OtlpSerialization, type OtlpTracer } from "effect/observability"
 import { describe, type Description, type FailureDescription, type Settings } from "./describe.ts"
+import * as Recorded from "./recorded.ts"
 
 export interface Options {
   /** Whether `biz` failures make a span an error, too. Default: `false`. */
@@ -61,20 +63,26 @@ const eventOf = ({ message, stack, type }: Description): Record<string, unknown>
   ...(stack === "" ? {} : { "exception.stacktrace": `${type}: ${message}\n${stack}` })
 })
 
-/** What has been recorded, and in which trace: the same error object may be raised again in another. */
-type Recorded = WeakMap<object, { readonly traceId: string; readonly description: Description }>
-
-const lookUp = (recorded: Recorded, error: unknown, traceId: string): Description | undefined => {
-  const found = Predicate.isObject(error) ? recorded.get(error) : undefined
-  return found?.traceId === traceId ? found.description : undefined
-}
-
 const annotate = (span: Tracer.Span, failure: FailureDescription): void => {
   span.attribute("error.type", failure.code)
   span.attribute("error.category", failure.category)
   span.attribute("error.retry", failure.retry)
   if (failure.path !== null) span.attribute("error.path", failure.path)
   if (failure.errors.length > 1) span.attribute("error.count", failure.errors.length)
+}
+
+/** Ends a span without a word about why it failed. */
+const endPlainly = (
+  span: Tracer.Span,
+  end: Tracer.Span["end"],
+  endTime: bigint,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  try {
+    end.call(span, endTime, Exit.isSuccess(exit) ? exit : Exit.fail(new Error("the failure could not be described")))
+  } catch {
+    // The tracer refuses to end its own span; there is nobody left to tell.
+  }
 }
 
 const nanosPerSecond = 1_000_000_000n
@@ -86,7 +94,7 @@ export const wrap = (
   tracer: Tracer.Tracer,
   settings: Settings & { readonly expectedAsErrors: boolean }
 ): Tracer.Tracer => {
-  const recorded: Recorded = new WeakMap()
+  const recorded = Recorded.make()
 
   const finish = (
     span: Tracer.Span,
@@ -110,8 +118,7 @@ export const wrap = (
       end.call(span, endTime, exit)
       return
     }
-    const { traceId } = span
-    const failure = describe(cause, settings, (error) => lookUp(recorded, error, traceId))
+    const failure = describe(cause, settings, (error) => recorded.below(span, error))
     annotate(span, failure)
     if (Cause.hasInterrupts(cause)) span.attribute("effect.fiber.interrupted", true)
     if (failure.category === "biz" && !settings.expectedAsErrors) {
@@ -122,8 +129,8 @@ export const wrap = (
     const self = api === undefined && recordsItself(span)
     const presented = failure.errors.map((description) => {
       const { error } = description
-      const repeated = lookUp(recorded, error, traceId) !== undefined
-      if (Predicate.isObject(error)) recorded.set(error, { traceId, description })
+      const repeated = recorded.below(span, error) !== undefined
+      if (!repeated) recorded.add(span, error, description)
       if (!self && !repeated) span.event("exception", endTime, eventOf(description))
       return present(description, repeated)
     })
@@ -135,8 +142,12 @@ export const wrap = (
     endApi()
   }
 
+  // Taken from the tracer itself and called on it: a class has its methods, and the private fields they use, nowhere else.
+  const context = tracer.context === undefined ? undefined : tracer.context.bind(tracer)
+
   return {
     ...tracer,
+    ...(context === undefined ? {} : { context }),
     span(options) {
       const span = tracer.span(options)
       const end = span.end
@@ -145,7 +156,13 @@ export const wrap = (
       span.end = (endTime, exit) => {
         if (ended) return
         ended = true
-        finish(span, end, endTime, exit)
+        try {
+          finish(span, end, endTime, exit)
+        } catch {
+          // Whatever broke, a classifier, a redaction policy or the tracer: the program's own failure must not turn into a
+          // defect of its telemetry, and the span must end. The error itself stays out: nobody has redacted it.
+          if (span.status._tag !== "Ended") endPlainly(span, end, endTime, exit)
+        }
       }
       return span
     }

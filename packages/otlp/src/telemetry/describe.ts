@@ -1,4 +1,4 @@
-import { type Classifier, Failure, Identity, Operation, type Redaction, Report } from "@holdfast/core"
+import { type Classifier, Failure, Identity, type Redaction, Report } from "@holdfast/core"
 import { Cause, Predicate } from "effect"
 
 /** What telemetry says about one error of a span. Redacted and capped; nothing else of the error may leave. */
@@ -77,15 +77,19 @@ export const describe = (
   const errors = cause.reasons.filter((reason) => !Cause.isInterruptReason(reason)).map(errorOf)
   const one = (each: unknown, report: () => Report.Report): Description =>
     known(each) ?? describeReport(each, report(), stacks)
-  const path = Operation.joinPath(Operation.pathOf(contexts))
+  // The report of a whole cause is costly, and a failure crosses many spans: it is made at most once, and only if needed.
+  let whole: Report.Report | undefined
+  const report = (): Report.Report => (whole ??= Report.fromCause(cause, options))
+  // What was being done grows with every operation around it, so it is never known from another span.
+  const path = contexts.length === 0 ? null : report().identity.path
   const { category, code, retry } = classification
   return {
     code,
     category,
     retry,
-    path: path === null ? null : cut(redaction.text(path), maxMessage),
+    path: path === null ? null : cut(path, maxMessage),
     errors: [
-      one(error, () => Report.fromCause(cause, options)),
+      one(error, report),
       ...errors.filter((each) => each !== error).map((each) => one(each, () => Report.of(each, options)))
     ]
   }

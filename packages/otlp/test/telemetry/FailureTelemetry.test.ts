@@ -27,11 +27,15 @@ class Leaky extends Failure.Tagged<Leaky>()(
 const declined = () => new CardDeclined({ reasonCode: "51" })
 
 /** A tracer that keeps its spans, and a way to look at them afterwards. */
-const traced = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>, options?: FailureTelemetry.Options) {
+const traced = Effect.fnUntraced(function* <A, E>(
+  effect: Effect.Effect<A, E>,
+  options?: FailureTelemetry.Options,
+  change: (span: Tracer.NativeSpan) => Tracer.NativeSpan = (span) => span
+) {
   const spans: Array<Tracer.NativeSpan> = []
   const tracer = Tracer.make({
     span: (given) => {
-      const span = new Tracer.NativeSpan(given)
+      const span = change(new Tracer.NativeSpan(given))
       spans.push(span)
       return span
     }
@@ -113,6 +117,113 @@ describe("a span", () => {
         spans.map((span) => span.events.length),
         [1, 1]
       )
+    })
+  )
+
+  it.effect("records a failure that is no object once, too", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        Effect.fail("boom").pipe(Effect.withSpan("inner"), Effect.withSpan("middle"), Effect.withSpan("outer"))
+      )
+      assert.deepStrictEqual(
+        ["inner", "middle", "outer"].map((name) => named(name).events.length),
+        [1, 0, 0]
+      )
+      assert.isTrue(named("outer").red)
+    })
+  )
+
+  it.effect("records every raise of a shared error in sibling spans, and neither again around them", () =>
+    Effect.gen(function* () {
+      for (const shared of [declined(), "boom"] as const) {
+        const { named } = yield* traced(
+          Effect.ignore(Effect.withSpan(Effect.fail(shared), "one")).pipe(
+            Effect.andThen(Effect.withSpan(Effect.fail(shared), "two")),
+            Effect.withSpan("around"),
+            Effect.withSpan("all")
+          )
+        )
+        assert.deepStrictEqual(
+          ["one", "two", "around", "all"].map((name) => named(name).events.length),
+          [1, 1, 0, 0]
+        )
+      }
+    })
+  )
+
+  it.effect("takes an error that was caught and comes up again in a span around for the same exception", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced(
+        Effect.withSpan(declined(), "attempt").pipe(
+          Effect.catch((error) => Effect.fail(error)),
+          Effect.withSpan("operation")
+        )
+      )
+      assert.strictEqual(named("attempt").events.length, 1)
+      assert.strictEqual(named("operation").events.length, 0)
+      assert.isTrue(named("operation").red)
+    })
+  )
+
+  it.effect("remembers no more than a few of the primitives that were raised below it", () =>
+    Effect.gen(function* () {
+      const raise = (text: string) => Effect.ignore(Effect.withSpan(Effect.fail(text), text))
+      const many = Effect.forEach(
+        Array.from({ length: 40 }, (_, at) => `text ${at}`),
+        raise
+      )
+      const forgotten = yield* traced(Effect.withSpan(Effect.andThen(many, Effect.fail("text 0")), "outer"))
+      assert.strictEqual(forgotten.named("outer").events.length, 1)
+      const known = yield* traced(Effect.withSpan(Effect.andThen(many, Effect.fail("text 39")), "outer"))
+      assert.strictEqual(known.named("outer").events.length, 0)
+    })
+  )
+
+  it.effect("ends, and leaves the failure as it is, whatever goes wrong while it is described", () =>
+    Effect.gen(function* () {
+      const broken = (): never => {
+        throw new Error("hunter2")
+      }
+      const policy = { ...Redaction.standard, text: broken }
+      const error = declined()
+      const program = Effect.withSpan(error, "pay")
+      const redacting = yield* traced(program).pipe(Effect.provideService(Redaction.Redaction, policy))
+      const deaf = yield* traced(program, {}, (span) => Object.assign(span, { attribute: broken }))
+      const mute = yield* traced(program, {}, (span) => Object.assign(span, { event: broken }))
+      for (const { exit, named } of [redacting, deaf, mute]) {
+        assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(exit)), error)
+        assert.isTrue(named("pay").red)
+        assert.strictEqual(named("pay").description, "the failure could not be described")
+      }
+      const endless = yield* traced(program, {}, (span) => Object.assign(span, { end: broken }))
+      assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(endless.exit)), error)
+    })
+  )
+
+  it.effect("may come from a tracer that is a class: its methods are called on itself", () =>
+    Effect.gen(function* () {
+      class Counting implements Tracer.Tracer {
+        #primitives = 0
+        span(options: Parameters<Tracer.Tracer["span"]>[0]) {
+          return new Tracer.NativeSpan(options)
+        }
+        context<X>(primitive: Tracer.EffectPrimitive<X>, fiber: Fiber.Fiber<unknown, unknown>): X {
+          this.#primitives++
+          return primitive["~effect/Effect/evaluate"](fiber)
+        }
+        get primitives() {
+          return this.#primitives
+        }
+      }
+      const tracer = new Counting()
+      const wrapped = FailureTelemetry.wrap(tracer, {
+        redaction: Redaction.standard,
+        classify: () => undefined,
+        stacks: true,
+        expectedAsErrors: false
+      })
+      yield* Effect.withSpan(Effect.void, "fine").pipe(Effect.withTracer(wrapped))
+      assert.isAbove(tracer.primitives, 0)
     })
   )
 
@@ -235,6 +346,20 @@ describe("a span", () => {
       assert.notInclude(doing.named("doing").attributes["error.path"], "hunter2")
       const { named } = yield* traced(Effect.withSpan(long, "long"))
       assert.isAtMost(named("long").description!.length, 1024)
+    })
+  )
+
+  it.effect("shows no secret of the failure in its path either, nor a place that is masked whole", () =>
+    Effect.gen(function* () {
+      const leaky = new Leaky({ token: Redacted.make("orchid-token") })
+      const known = yield* traced(Effect.withSpan(Operation.doing(leaky, "log in with orchid-token"), "in"))
+      assert.strictEqual(known.named("in").attributes["error.path"], "log in with <redacted>")
+      const below = declined().pipe(Effect.withSpan("in"), Operation.doing("open", { at: "/home/ann" }))
+      const { named } = yield* traced(Effect.withSpan(below, "out")).pipe(
+        Effect.provideService(Redaction.Redaction, Redaction.make({ slots: ["locator"] }))
+      )
+      assert.notProperty(named("in").attributes, "error.path")
+      assert.strictEqual(named("out").attributes["error.path"], "open / <redacted>")
     })
   )
 
