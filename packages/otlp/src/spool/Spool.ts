@@ -10,6 +10,7 @@
  * ignored; a damaged record is skipped and counted, and the segments behind it still replay; files with other names are
  * left alone; a segment of a newer version is refused with {@link SpoolCorrupt} instead of being misread.
  */
+import { Redaction } from "@holdfast/core"
 import { Clock, Context, Duration, Effect, Exit, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
 import * as DeadLetter from "./deadLetter.ts"
 import { refused } from "./files.ts"
@@ -93,7 +94,7 @@ export interface Service {
   readonly acknowledge: (sequence: number) => Effect.Effect<void>
   /**
    * The record will never be taken: moves it to `dead-letter/<sequence>-<enqueued>.bin`, with a `.json` file beside it that
-   * holds the reason. Do not put secrets into the reason. Does nothing for a record that is done.
+   * holds the reason; what looks like a secret is masked in it. Does nothing for a record that is done.
    */
   readonly reject: (sequence: number, reason: DeadLetterReason) => Effect.Effect<void, SpoolError>
   /**
@@ -203,7 +204,9 @@ export const make = Effect.fnUntraced(function* (
       const { enqueuedAt, items, kind, size } = publish(found.entry)
       const name = `${String(sequence).padStart(16, "0")}-${enqueuedAt}`
       const rejectedAt = yield* Clock.currentTimeMillis
-      const note = { sequence, items, kind, size, enqueuedAt, rejectedAt, code: reason.code, detail: reason.detail }
+      // Servers repeat in their answers what they were sent, credentials included.
+      const detail = reason.detail === undefined ? undefined : Redaction.standard.text(reason.detail)
+      const note = { sequence, items, kind, size, enqueuedAt, rejectedAt, code: reason.code, detail }
       counters.forgotten += yield* DeadLetter.write(fs, directory, {
         name,
         payload,

@@ -274,6 +274,23 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
   })
 
   describe("the dead-letter folder", () => {
+    it.effect("keeps no secret that stands in the reason", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* directory
+        const spool = yield* Spool.make({ directory: path })
+        const { sequence } = yield* spool.append(bytes("poison"), { items: 1 })
+        yield* spool.reject(sequence, {
+          code: "sys.http_rejected",
+          detail: "no: Authorization: Bearer hunter2.hunter2.h"
+        })
+        const name = (yield* fs.readDirectory(`${path}/dead-letter`)).find((each) => each.endsWith(".json"))
+        const note = yield* fs.readFileString(`${path}/dead-letter/${name}`)
+        assert.include(note, "<redacted>")
+        assert.notInclude(note, "hunter2")
+      })
+    )
+
     it.effect("stays within its limit: the oldest letters go, and are counted", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
