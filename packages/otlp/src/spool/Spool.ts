@@ -219,7 +219,7 @@ export const make = Effect.fnUntraced(function* (
     yield* journal.complete(sequence)
   })
 
-  const release = (sequence: number) => exclusively(Effect.sync(() => void ledger.taken.delete(sequence)))
+  const release = (sequence: number) => exclusively(Effect.sync(() => Ledger.release(ledger, sequence)))
 
   const acknowledge = (sequence: number) =>
     exclusively(

@@ -64,7 +64,7 @@ const CursorText = Schema.fromJsonString(
 )
 
 /** A longer list would make every acknowledgement slow. What is cut off, the newest, is sent again after a restart. */
-const maxBeyond = 1024
+const maxBeyond = 512
 
 const checkOf = (cursor: Cursor): number =>
   crc32c(Uint8Array.from(`${cursor.done}:${cursor.beyond.join(",")}:${cursor.next}`, (char) => char.charCodeAt(0)))

@@ -20,6 +20,10 @@ export interface Ledger {
   readonly segments: Array<Segment>
   /** Out for delivery. */
   readonly taken: Set<number>
+  /** Given back: below `untaken`, and to be taken again before anything else. */
+  readonly released: Ranges.Ranges
+  /** Every record below this one is taken, done or released, so that a search need not begin at the oldest. */
+  untaken: number
   /** Done out of order: behind the oldest record that is not done. */
   readonly done: Ranges.Ranges
   /** Every record up to this one is done. */
@@ -34,6 +38,8 @@ export interface Ledger {
 export const empty = (cursor: number): Ledger => ({
   segments: [],
   taken: new Set(),
+  released: [],
+  untaken: 0,
   done: [],
   cursor,
   next: cursor + 1,
@@ -84,14 +90,42 @@ export interface Found {
 
 /** The oldest record that is neither done nor, unless asked for, out for delivery. */
 export const oldest = (ledger: Ledger, options: { readonly taken: boolean }): Found | undefined => {
+  if (!options.taken) {
+    for (let first = ledger.released[0]; first !== undefined; first = ledger.released[0]) {
+      const found = ledger.taken.has(first[0]) ? undefined : find(ledger, first[0])
+      if (found !== undefined) return found
+      Ranges.dropThrough(ledger.released, first[0])
+    }
+  }
+  const from = options.taken ? 0 : ledger.untaken
   for (const segment of ledger.segments) {
-    for (let at = segment.head; at < segment.entries.length; at++) {
+    for (let at = Math.max(segment.head, positionOf(segment, from)); at < segment.entries.length; at++) {
       const entry = segment.entries[at]!
       if (isDone(ledger, entry.sequence)) continue
-      if (options.taken || !ledger.taken.has(entry.sequence)) return { segment, entry }
+      if (options.taken || !ledger.taken.has(entry.sequence)) {
+        if (!options.taken) ledger.untaken = entry.sequence
+        return { segment, entry }
+      }
     }
   }
   return undefined
+}
+
+/** Gives a taken record back: it goes before all that were never taken. */
+export const release = (ledger: Ledger, sequence: number): void => {
+  if (ledger.taken.delete(sequence)) Ranges.add(ledger.released, sequence)
+}
+
+/** Where the first entry with this sequence or a later one is. */
+const positionOf = (segment: Segment, sequence: number): number => {
+  let low = segment.head
+  let high = segment.entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (segment.entries[middle]!.sequence < sequence) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** The record with this sequence, unless it is done or was never here. */
