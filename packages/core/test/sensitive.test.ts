@@ -105,6 +105,11 @@ describe("the other ways to make a failure", () => {
   class Made extends Failure.Tagged<Made>()("Made", { x: Schema.Int }, { code: "biz.made" }) {}
   const cause = new Error("why")
 
+  it("take what is named and not there for not there", () => {
+    const made = new Made({ x: 1, detail: undefined, retryAfter: undefined, cause: undefined, position: undefined })
+    assert.deepStrictEqual(JSON.stringify(made), `{"_tag":"Made","x":1}`)
+  })
+
   it("take what the constructor takes", () => {
     const ways = [
       Made.make({ x: 1, cause, position: "a.ts:1", retryAfter: "2 seconds" }),

@@ -221,11 +221,15 @@ export const Tagged =
     return Declared as never
   }
 
-/** The properties with `retryAfter` as the duration that it stands for. */
-const withDuration = <P extends Extras>(props: P): P =>
-  props.retryAfter === undefined || Duration.isDuration(props.retryAfter)
-    ? props
-    : { ...props, retryAfter: Duration.fromInputUnsafe(props.retryAfter) }
+/** The properties with `retryAfter` as the duration that it stands for, and without those that are only named. */
+const withDuration = <P extends Extras>(props: P): P => {
+  const { detail, retryAfter, ...rest } = props
+  return {
+    ...rest,
+    ...(detail === undefined ? undefined : { detail }),
+    ...(retryAfter === undefined ? undefined : { retryAfter: Duration.fromInputUnsafe(retryAfter) })
+  } as P
+}
 
 const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   [TypeId]: { value: declared },

@@ -44,7 +44,7 @@ export const scanners: ReadonlyArray<Scanner> = [
   {
     name: "credentials in a URL",
     // Up to the last @: a password that should have been encoded may hold any of the others.
-    pattern: /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/"'<>]{1,512})@/gi,
+    pattern: /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/"']{1,512})@/gi,
     find: firstGroup
   },
   {
