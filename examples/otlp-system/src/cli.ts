@@ -12,6 +12,7 @@ import { badDay } from "./receiver/script.ts"
 import * as Render from "./render.ts"
 import { run, samples, summarize } from "./run.ts"
 import * as Screen from "./screen.ts"
+import { exitCodes } from "./signals.ts"
 import * as System from "./System.ts"
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -55,7 +56,8 @@ const logsTo = (directory: string) =>
 const stopInTime = (time: Duration.Duration) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const stop = () => void setTimeout(() => process.exit(130), Duration.toMillis(time)).unref()
+      const stop = (signal: NodeJS.Signals) =>
+        void setTimeout(() => process.exit(exitCodes[signal]), Duration.toMillis(time)).unref()
       process.once("SIGINT", stop).once("SIGTERM", stop)
       return stop
     }),

@@ -1,6 +1,6 @@
 /** Reads OTLP/JSON trace files: one document a file, or one a line. */
 import { Operation } from "@holdfast/core"
-import { Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
+import { Effect, FileSystem, Option, type PlatformError, Result, Stream } from "effect"
 import { type Batch, objection, split, stopsInTheMiddle, type TraceDocument } from "./batches.ts"
 import {
   InputForeign,
@@ -16,21 +16,21 @@ const refused =
   (cause: PlatformError.PlatformError): InputMissing | InputUnreadable =>
     cause.reason._tag === "NotFound" ? new InputMissing({ path, cause }) : new InputUnreadable({ path, cause })
 
-/** Makes sure that every file is there and readable, before anything is sent. */
+const isCompressed = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
+
+/** Makes sure that every file is there and readable, before anything is sent. A pipe is refused unopened: it can be read once. */
 export const check = Effect.fnUntraced(function* (paths: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
-  for (const path of paths) {
-    yield* fs.open(path, { flag: "r" }).pipe(
-      Effect.andThen((file) => file.stat),
-      Effect.mapError(refused(path)),
-      Effect.filterOrFail(
-        (stat) => stat.type === "File" || stat.type === "FIFO",
-        () => new InputUnreadable({ path, detail: `${path} is not a file` })
-      ),
-      Effect.scoped,
-      Operation.doing("open input", { at: path })
-    )
-  }
+  const checkFile = Effect.fnUntraced(function* (path: string) {
+    const { type } = yield* Effect.mapError(fs.stat(path), refused(path))
+    if (type !== "File") return yield* new InputUnreadable({ path, detail: `${path} is not a file` })
+    const file = yield* Effect.mapError(fs.open(path, { flag: "r" }), refused(path))
+    const start = yield* Effect.mapError(file.readAlloc(2), refused(path))
+    if (Option.exists(start, isCompressed)) {
+      return yield* new InputForeign({ path, line: 1, expected: "the file is compressed; decompress it first" })
+    }
+  }, Effect.scoped)
+  for (const path of paths) yield* Operation.doing(checkFile(path), "open input", { at: path })
 })
 
 const parse = (path: string, line: number, text: string): Effect.Effect<TraceDocument, InputFailure> => {
@@ -45,24 +45,27 @@ const parse = (path: string, line: number, text: string): Effect.Effect<TraceDoc
     : Effect.fail(new InputForeign({ path, line, expected }))
 }
 
-/** A document printed over several lines is one document; otherwise every line is one. */
+/** Every line is a document; a file whose first line only begins one is one document. */
 const documents = (path: string): Stream.Stream<TraceDocument, InputFailure, FileSystem.FileSystem> =>
   Stream.unwrap(
     Effect.map(FileSystem.FileSystem, (fs) => {
-      const lines = fs.stream(path).pipe(Stream.mapError(refused(path)), Stream.decodeText(), Stream.splitLines)
-      return lines.pipe(
+      let isFirst = true
+      const document = Effect.fnUntraced(function* (text: string, line: number) {
+        const parsed = yield* Effect.result(parse(path, line, text))
+        const mayGoOn = isFirst && Result.isFailure(parsed) && parsed.failure._tag === "InputTruncated"
+        isFirst = false
+        if (!mayGoOn) return { document: yield* Effect.fromResult(parsed), whole: false }
+        const rest = yield* Effect.mapError(fs.readFileString(path), refused(path))
+        const whole = yield* Effect.result(parse(path, line, rest.replace(/^\uFEFF/, "")))
+        return { document: yield* Effect.fromResult(Result.isSuccess(whole) ? whole : parsed), whole: true }
+      })
+      return fs.stream(path).pipe(
+        Stream.mapError(refused(path)),
+        Stream.decodeText(),
+        Stream.splitLines,
         Stream.zipWithIndex,
         Stream.filter(([text]) => text.trim() !== ""),
-        Stream.mapEffect(([text, index]) =>
-          // `{` alone opens a document that goes on below: then the whole file is read as one.
-          index === 0 && /^\s*[{[]\s*$/.test(text)
-            ? fs.readFileString(path).pipe(
-                Effect.mapError(refused(path)),
-                Effect.andThen((whole) => parse(path, 1, whole)),
-                Effect.map((document) => ({ document, whole: true }))
-              )
-            : Effect.map(parse(path, index + 1, text), (document) => ({ document, whole: false }))
-        ),
+        Stream.mapEffect(([text, index]) => document(text, index + 1)),
         Stream.takeUntil(({ whole }) => whole),
         Stream.map(({ document }) => document)
       )

@@ -5,6 +5,7 @@ import { Cause, Effect, Exit, Logger, type Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import { command } from "./cli.ts"
 import { printError } from "./screen.ts"
+import * as Signals from "./signals.ts"
 
 const isUsageError = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && CliError.isCliError(reason.error))
@@ -37,7 +38,7 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
       ? 0
       : isUsageError(exit.cause)
         ? Projection.Exit.Usage
-        : Projection.exitCode(exit.cause, { exitTable })
+        : (Signals.exitCode() ?? Projection.exitCode(exit.cause, { exitTable }))
   )
 }
 

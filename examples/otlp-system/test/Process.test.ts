@@ -1,7 +1,7 @@
 /** The program as a real process against a real receiver, killed for real. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { spawn } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -166,7 +166,7 @@ describe("the program and a collector that goes away", () => {
           yield* until(Effect.sync(() => spooled(directory) > 0))
           first.kill(signal)
           const stopped = yield* first.ended.pipe(Effect.timeout("4 seconds"))
-          assert.strictEqual(stopped.code, 130)
+          assert.strictEqual(stopped.code, signal === "SIGINT" ? 130 : 143)
           assert.match(stopped.stdout, /lost +0\n/)
           assert.strictEqual(stopped.stderr, "Interrupted. Run the same command again to go on.\n")
 
@@ -204,6 +204,41 @@ describe("the program and a collector that goes away", () => {
         assert.include(messages, "Circuit breaker open, using cache")
       }).pipe(Effect.scoped),
     60_000
+  )
+})
+
+describe("a file", () => {
+  const one = JSON.parse(readFileSync(join(data, "checkout.jsonl"), "utf8").split("\n")[0]!) as object
+  const forms: ReadonlyArray<readonly [string, string]> = [
+    ["pretty-printed", JSON.stringify(one, null, 2)],
+    ["pretty-printed with a blank line before", `\n\n${JSON.stringify(one, null, 2)}`],
+    ["whose first line holds the first key", JSON.stringify(one, null, 1).replace(/^\{\s+/, "{ ")],
+    ["with a byte order mark and Windows line ends", `\ufeff${JSON.stringify(one, null, 2).replaceAll("\n", "\r\n")}`],
+    ["without a line end", JSON.stringify(one)]
+  ]
+  it.live.each(forms)("is read %s", ([, text]) =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const receiver = yield* Receiver.make()
+      const path = join(directory, "input.json")
+      writeFileSync(path, text)
+      assert.strictEqual(
+        (yield* runToEnd(["--config", config(directory), "--endpoint", receiver.endpoint, path])).code,
+        0
+      )
+      assert.strictEqual((yield* receiver.count).distinct, 128)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is no pipe, which could be read only once", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporary
+      const path = join(directory, "pipe")
+      execFileSync("mkfifo", [path])
+      const ended = yield* runToEnd(["--config", config(directory), "--endpoint", "http://127.0.0.1:9", path])
+      assert.strictEqual(ended.code, 66)
+      assert.match(ended.stderr, /pipe is not a file/)
+    }).pipe(Effect.scoped)
   )
 })
 
@@ -251,9 +286,9 @@ describe("what cannot work", () => {
       return ["--config", join(directory, "wrong.toml")]
     }
   const withInput =
-    (text: string): Make =>
+    (text: string, encoding: BufferEncoding = "utf8"): Make =>
     (directory) => {
-      writeFileSync(join(directory, "input.jsonl"), text)
+      writeFileSync(join(directory, "input.jsonl"), text, encoding)
       return [join(directory, "input.jsonl")]
     }
 
@@ -274,6 +309,7 @@ describe("what cannot work", () => {
     ["a missing file", (d) => [join(d, "none.jsonl")], 66, /input file not found: there is no file .*none\.jsonl/],
     ["a directory for a file", (d) => [d], 66, /is not a file/],
     ["truncated JSON", withInput(otlp.slice(0, 200_000)), 65, /input\.jsonl:\d+: the JSON stops in the middle/],
+    ["a compressed file", withInput("\u001f\u008bxyz", "latin1"), 65, /the file is compressed; decompress it first/],
     ["no JSON", withInput("hello\n"), 65, /input\.jsonl:1: this is not JSON/],
     ["foreign JSON", withInput('{"hello":"world"}\n'), 65, /an object with a resourceSpans array is expected/],
     [
