@@ -3,5 +3,6 @@
  * back.
  */
 export { client, failureOf } from "./client.ts"
+export type { Patience } from "./body.ts"
 export type { Format } from "./accept.ts"
 export { handled, layer, type Options, response } from "./server.ts"

@@ -3,38 +3,49 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type * as RemoteFailure from "../remote/RemoteFailure.ts"
 import { type Context, decodeHttpWith, decodeProblemWith, decodeRpcWith } from "../remote/decode.ts"
+import { type Patience, textOf } from "./body.ts"
 
 type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
   | Classes[number]["Type"]
   | RemoteFailure.RemoteFailure
   | RemoteFailure.UndecodableRemote
 
-/** `Retry-After` in milliseconds: a number of seconds, or a date. */
+/** Nobody waits longer than that. */
+const longest = 2 ** 31
+
+/** `Retry-After` in milliseconds: a number of seconds, or a date, which begins with a day of the week. */
 const pauseOf = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined || header.length > 64) return undefined
-  if (/^\d+$/.test(header)) return Number(header) * 1000
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+  if (/^\d+$/.test(header)) return Math.min(longest, Number(header) * 1000)
+  const at = /^[A-Z][a-z]{2,8},? /.test(header) ? Date.parse(header) : Number.NaN
+  return Number.isNaN(at) ? undefined : Math.min(longest, Math.max(0, at - now))
 }
+
+const isProblem = (contentType: string | undefined): boolean =>
+  contentType !== undefined && /^\s*application\/problem\+json\s*(;|$)/i.test(contentType)
 
 /**
  * The failure that a response with an error status tells of. A body that is no failure of ours is an `UndecodableRemote`
- * that knows the status, and so whether to try again.
+ * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long,
+ * unless what came in time is a failure.
+ *
+ * - `known`: the classes that may come back. Default: none.
+ * - `patience`: how long the body may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default: 1 MiB.
  */
 export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
   response: HttpClientResponse,
-  known?: Classes
+  known?: Classes,
+  options?: Patience
 ): Effect.Effect<never, Failures<Classes>> =>
   Effect.gen(function* () {
     const retry_after_ms = pauseOf(response.headers["retry-after"], yield* Clock.currentTimeMillis)
-    const body = yield* Effect.orElseSucceed(response.text, () => "")
+    const body = yield* textOf(response, options ?? {})
     const context: Context = {
       status: response.status,
       ...(retry_after_ms === undefined ? {} : { retry_after_ms })
     }
     const classes: ReadonlyArray<RemoteFailure.Known> = known ?? []
-    const isProblem = response.headers["content-type"]?.startsWith("application/problem+json") === true
-    const failure = isProblem
+    const failure = isProblem(response.headers["content-type"])
       ? yield* decodeProblemWith(body, classes, context)
       : yield* decodeHttpWith(body, classes, context).pipe(
           Effect.catch((undecodable) => Effect.mapError(decodeRpcWith(body, classes, context), () => undecodable))
@@ -44,9 +55,12 @@ export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Know
 
 /**
  * A client whose responses of status 400 and above are failures: the declared class where its code is known here, else a
- * `RemoteFailure` with the code.
+ * `RemoteFailure` with the code. No more than 1 MiB of a body is read, and for no longer than 10 seconds; interruption gives
+ * the connection up. What the client itself fails with (no connection, no such host) stays as it is; the `Classifier` knows it.
  *
  * - `known`: the classes that may come back. Default: none.
+ * - `patience`: how long the body of a failure may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default:
+ *   1 MiB. Use an `Effect.timeout` or a policy for the request itself.
  *
  * @example
  * ```ts
@@ -63,11 +77,12 @@ export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Know
  */
 export const client = <E, R, const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
   self: HttpClient.HttpClient.With<E, R>,
-  known?: Classes
+  known?: Classes,
+  options?: Patience
 ): HttpClient.HttpClient.With<E | Failures<Classes>, R> =>
   HttpClient.transformResponse(
     self,
     Effect.flatMap((response) =>
-      response.status < 400 ? Effect.succeed(response) : failureOf<Classes>(response, known)
+      response.status < 400 ? Effect.succeed(response) : failureOf<Classes>(response, known, options)
     )
   )
