@@ -11,6 +11,8 @@ export interface Case {
   readonly name: string
   /** Rows of one group are compared with each other; the first row of a group is the measure of the others. */
   readonly group: string
+  /** Whether the rows that follow in the group are compared with this one. */
+  readonly measure?: boolean
   /** Made in the process that measures, once. */
   readonly make: () => Run | Promise<Run>
   /** Whether the bytes of the row are those that one operation keeps, measured after a collection. */
@@ -29,7 +31,14 @@ export interface Measured {
   readonly group: string
   /** Nanoseconds for one operation, median. */
   readonly ns: number
+  /** The fastest sample. */
   readonly best: number
   /** Bytes allocated by one operation. */
   readonly bytes: number
+}
+
+/** What a hundred operations leave armed or attached when all of them are over. */
+export interface LeftBehind {
+  readonly timers: number
+  readonly listeners: number
 }

@@ -1,7 +1,9 @@
 /** What it costs to send a failure out of the house and to take it back in, beside `JSON` on the same data. */
 import { Failure, Operation, Reasons } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
+import * as Boom from "@hapi/boom"
 import { Effect, Schema } from "effect"
+import createError from "http-errors"
 import { type Case, sync } from "./harness.ts"
 
 class SoldOut extends Failure.Tagged<SoldOut>()(
@@ -39,6 +41,7 @@ const projections: Readonly<Record<string, (error: unknown) => object>> = {
   cli: (error) => Projection.toCli(error, options),
   log: (error) => Projection.toLog(error, options),
   "json-rpc": (error) => Projection.toJsonRpc(error, options),
+  graphql: (error) => Projection.toGraphQl(error, options),
   snapshot: (error) => ErrorSnapshot.of(error, options)
 }
 
@@ -47,6 +50,8 @@ const decoders: Readonly<Record<string, RemoteFailure.Decoder>> = {
   problem: RemoteFailure.decodeProblem,
   rpc: RemoteFailure.decodeRpc,
   log: RemoteFailure.decodeLog,
+  "json-rpc": RemoteFailure.decodeJsonRpc,
+  graphql: RemoteFailure.decodeGraphQl,
   snapshot: RemoteFailure.decodeSnapshot
 }
 
@@ -55,6 +60,7 @@ const out = (size: number): ReadonlyArray<Case> => {
   return Object.entries(projections).flatMap(([name, project]) => [
     {
       group,
+      measure: true,
       name: `\`JSON.stringify\` of the same data: ${name}`,
       make: () => {
         const body = structuredClone(project(failureOf(size)))
@@ -106,6 +112,7 @@ const back = (size: number): ReadonlyArray<Case> => {
     ...Object.entries(decoders).flatMap(([name, decode]) => [
       {
         group,
+        measure: true,
         name: `\`JSON.parse\` of the same text: ${name}`,
         make: () => {
           const body = text(name)
@@ -141,6 +148,68 @@ const back = (size: number): ReadonlyArray<Case> => {
   ]
 }
 
+const answer = "An answer to an HTTP caller: an error is made, and its JSON"
+const known = "An answer to an HTTP caller: the error is there, its JSON"
+
+/** Where other libraries do the same job: status and text for the caller, nothing of what is internal. */
+const beside: ReadonlyArray<Case> = [
+  {
+    group: answer,
+    name: "`Projection.toHttp`",
+    make: () =>
+      sync(() => Projection.stringify(Projection.toHttp(new Reasons.NotFound({ detail: "order 7" }), options)))
+  },
+  {
+    group: answer,
+    name: "@hapi/boom",
+    make: () => sync(() => JSON.stringify(Boom.notFound("order 7").output.payload))
+  },
+  {
+    group: answer,
+    name: "http-errors",
+    make: () =>
+      sync(() => {
+        const { expose, message, status } = createError(404, "order 7")
+        return JSON.stringify({ status, message: expose ? message : "Internal Server Error" })
+      })
+  },
+  {
+    group: known,
+    name: "`Projection.toHttp`",
+    make: () => {
+      const failure = new Reasons.NotFound({ detail: "order 7" })
+      return sync(() => Projection.stringify(Projection.toHttp(failure, options)))
+    }
+  },
+  {
+    group: known,
+    name: "@hapi/boom",
+    make: () => {
+      const failure = Boom.notFound("order 7")
+      return sync(() => JSON.stringify(failure.output.payload))
+    }
+  },
+  {
+    group: known,
+    name: "@hapi/boom, `boomify` of an error",
+    make: () => {
+      const error = new Error("order 7")
+      return sync(() => JSON.stringify(Boom.boomify(error, { statusCode: 404, override: true }).output.payload))
+    }
+  },
+  {
+    group: known,
+    name: "http-errors",
+    make: () => {
+      const { expose, message, status } = createError(404, "order 7")
+      return sync(() => JSON.stringify({ status, message: expose ? message : "Internal Server Error" }))
+    }
+  }
+]
+
 const sizes = [0, 3, 20]
 
-export const cases: ReadonlyArray<Case> = sizes.flatMap((size) => [...out(size), ...rest(size), ...back(size)])
+export const cases: ReadonlyArray<Case> = [
+  ...sizes.flatMap((size) => [...out(size), ...rest(size), ...back(size)]),
+  ...beside
+]
