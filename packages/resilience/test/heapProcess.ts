@@ -82,9 +82,21 @@ const program = Effect.gen(function* () {
   const full = yield* heap
   yield* times(million - room, call)
   const growth = (yield* heap) - full
+  const seen = key
   const states = yield* Effect.forEach(down, ({ state }) => state)
   const open = states.filter((state) => state === "open").length
-  const keys = { bytesEach: (full - empty) / room, growth, kept: yield* many.size, seen: key, open }
+  const rates = yield* CircuitBreaker.keyed({ name: "rates", trip: CircuitBreaker.failureRate() })
+  const rated = Effect.suspend(() => CircuitBreaker.protect(trivial, rates.get(`key ${key++}`)))
+  yield* times(100, rated)
+  const few = yield* heap
+  yield* times(room, rated)
+  const keys = {
+    bytesEach: { consecutive: (full - empty) / room, "rate of 100 calls": ((yield* heap) - few) / room },
+    growth,
+    kept: yield* many.size,
+    seen,
+    open
+  }
   return { successes, failures, keys }
 })
 

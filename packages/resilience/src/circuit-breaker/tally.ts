@@ -88,20 +88,27 @@ const makeWindow = (rule: WindowRule): Window =>
 
 type RateRule = Extract<Rule, { readonly kind: "failure_rate" | "slow_rate" }>
 
+/** Calls that have not ended yet. A rule that does not watch them has none of this. */
+interface Running {
+  /** Starts of those that are not slow yet, with how many share the instant; in order of time. */
+  readonly since: Map<number, number>
+  /** How many are slow already. Counted beside the window until they end, so that no call counts twice. */
+  overdue: number
+}
+
 class RateTally implements Tally {
   readonly rule: RateRule
   readonly window: Window
-  readonly watches: boolean
-  /** Starts of running calls that are not slow yet, with how many calls share the instant; in order of time. */
-  readonly #running: Map<number, number> | undefined
-  /** Running calls that are slow already. Counted beside the window until they end, so that no call counts twice. */
-  #overdue = 0
+  readonly #running: Running | undefined
 
   constructor(rule: RateRule) {
     this.rule = rule
     this.window = makeWindow(rule.window)
-    this.watches = rule.kind === "slow_rate" && rule.inFlight
-    this.#running = this.watches ? new Map() : undefined
+    this.#running = this.watches ? { since: new Map(), overdue: 0 } : undefined
+  }
+
+  get watches(): boolean {
+    return this.rule.kind === "slow_rate" && this.rule.inFlight
   }
 
   get measured(): boolean {
@@ -112,20 +119,25 @@ class RateTally implements Tally {
     return this.window.dated || this.rule.kind === "slow_rate"
   }
 
+  get #overdue(): number {
+    return this.#running === undefined ? 0 : this.#running.overdue
+  }
+
   start(now: number): void {
-    this.#running?.set(now, (this.#running.get(now) ?? 0) + 1)
+    const since = this.#running?.since
+    since?.set(now, (since.get(now) ?? 0) + 1)
   }
 
   ignore(startedAt: number, now: number): void {
     const running = this.#running
     if (running === undefined) return
     if (this.#isSlow(startedAt, now)) {
-      this.#overdue--
+      running.overdue--
       return
     }
-    const others = running.get(startedAt)! - 1
-    if (others > 0) running.set(startedAt, others)
-    else running.delete(startedAt)
+    const others = running.since.get(startedAt)! - 1
+    if (others > 0) running.since.set(startedAt, others)
+    else running.since.delete(startedAt)
   }
 
   record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined {
@@ -140,14 +152,15 @@ class RateTally implements Tally {
 
   overdue(now: number): number | undefined {
     const { rule } = this
-    if (this.#running === undefined || rule.kind !== "slow_rate") return undefined
-    for (const [startedAt, calls] of this.#running) {
+    const running = this.#running
+    if (running === undefined || rule.kind !== "slow_rate") return undefined
+    for (const [startedAt, calls] of running.since) {
       if (!this.#isSlow(startedAt, now)) return undefined
-      this.#running.delete(startedAt)
-      this.#overdue += calls
+      running.since.delete(startedAt)
+      running.overdue += calls
       const dueAt = startedAt + rule.slowerThan
       this.window.advance(dueAt)
-      if (this.#verdict(this.window.slow + this.#overdue) !== undefined) return dueAt
+      if (this.#verdict(this.window.slow + running.overdue) !== undefined) return dueAt
     }
     return undefined
   }
@@ -164,8 +177,10 @@ class RateTally implements Tally {
 
   clear(): void {
     this.window.clear()
-    this.#running?.clear()
-    this.#overdue = 0
+    const running = this.#running
+    if (running === undefined) return
+    running.since.clear()
+    running.overdue = 0
   }
 
   standing(now: number): ReadonlyArray<Standing> {

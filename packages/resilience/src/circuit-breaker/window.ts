@@ -29,51 +29,58 @@ export interface Window extends Totals {
 /** Calls in one array element: two bits each, together still a small integer. */
 const perWord = 15
 
-/** The last `size` calls. Two bits per call, and only as many words as there were calls: most circuits see few. */
+/** The last `size` calls. Two bits per call, in one number until there are more: most circuits see few. */
 export class CountWindow implements Window {
-  readonly dated = false
+  declare readonly dated: boolean
   readonly size: number
-  calls = 0
   failures = 0
   slow = 0
-  #next = 0
-  #words: Array<number> = []
+  /** Calls so far; once the window is full, by whole windows fewer, so that it stays a small number. */
+  #seen = 0
+  #words: number | Array<number> = 0
 
   constructor(size: number) {
     this.size = size
   }
 
+  get calls(): number {
+    return Math.min(this.#seen, this.size)
+  }
+
   record(bits: number): void {
-    const word = Math.trunc(this.#next / perWord)
-    const shift = (this.#next % perWord) * 2
-    const before = this.#words[word] ?? 0
-    if (this.calls < this.size) {
-      this.calls++
-    } else {
+    const next = this.#seen % this.size
+    const word = Math.trunc(next / perWord)
+    const shift = (next % perWord) * 2
+    const before = this.#word(word)
+    if (this.#seen >= this.size) {
       const gone = (before >>> shift) & 3
       this.failures -= gone & failed
       this.slow -= gone >> 1
     }
-    // Grown word by word: what grows by itself grows by sixteen at once, and most circuits never need a second.
-    if (word === this.#words.length) this.#words = this.#words.concat(0)
-    this.#words[word] = (before & ~(3 << shift)) | (bits << shift)
+    const after = (before & ~(3 << shift)) | (bits << shift)
+    if (typeof this.#words !== "number") {
+      // Grown word by word: what grows by itself grows by sixteen at once.
+      if (word === this.#words.length) this.#words = this.#words.concat(after)
+      else this.#words[word] = after
+    } else {
+      this.#words = word === 0 ? after : [this.#words, after]
+    }
     this.failures += bits & failed
     this.slow += bits >> 1
-    this.#next = this.#next + 1 === this.size ? 0 : this.#next + 1
+    this.#seen = this.#seen + 1 === 2 * this.size ? this.size : this.#seen + 1
   }
 
   advance(): void {}
 
   clear(): void {
-    this.calls = this.failures = this.slow = this.#next = 0
-    this.#words = []
+    this.failures = this.slow = this.#seen = this.#words = 0
   }
 
   save(): ReadonlyArray<number> {
-    const oldest = this.calls < this.size ? 0 : this.#next
+    const oldest = this.#seen < this.size ? 0 : this.#seen % this.size
     return Array.from({ length: this.calls }, (_, i) => {
       const at = (oldest + i) % this.size
-      return (this.#words[Math.trunc(at / perWord)]! >>> ((at % perWord) * 2)) & 3
+      return (this.#word(Math.trunc(at / perWord)) >>> ((at % perWord) * 2)) & 3
     })
   }
 
@@ -81,7 +88,14 @@ export class CountWindow implements Window {
     this.clear()
     for (const bits of saved) this.record(bits & 3)
   }
+
+  #word(at: number): number {
+    return typeof this.#words === "number" ? (at === 0 ? this.#words : 0) : (this.#words[at] ?? 0)
+  }
 }
+
+// On the prototype: a million circuits share one answer.
+Object.assign(CountWindow.prototype, { dated: false })
 
 const buckets = 10
 /** Calls, failures and slow calls of one bucket. */
