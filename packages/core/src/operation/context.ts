@@ -112,22 +112,31 @@ export const pathOf = (contexts: ReadonlyArray<OperationContext>): ReadonlyArray
   return segments
 }
 
+const escaped = (segment: string): string => (segment.includes(" / ") ? segment.replaceAll(" / ", " \\/ ") : segment)
+
 /** The segments as one text. A separator inside of a segment is escaped, so that the text can be taken apart again. */
 export const joinPath = (segments: ReadonlyArray<string>): string | null =>
-  segments.length === 0 ? null : segments.map((segment) => segment.replaceAll(" / ", " \\/ ")).join(" / ")
+  segments.length === 0 ? null : segments.map(escaped).join(" / ")
 
 const nothing: Readonly<Record<string, MetadataValue>> = Object.freeze(
   Object.create(null) as Record<string, MetadataValue>
 )
 
+/** Sets an entry of a record. Not by assignment alone: a key called __proto__ is a key. */
+export const put = <A>(record: Record<string, A>, key: string, value: A): void => {
+  if (key === "__proto__") {
+    Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
+  } else record[key] = value
+}
+
 /** What all contexts say together: the innermost wins, keys in alphabetical order. */
 export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<Record<string, MetadataValue>> => {
   if (contexts.length === 0) return nothing
   const merged = new Map<string, MetadataValue>()
-  for (const context of contexts) {
-    for (const [key, value] of Object.entries(context.metadata)) {
-      if (!merged.has(key)) merged.set(key, value)
-    }
+  for (const { metadata } of contexts) {
+    for (const key of Object.keys(metadata)) if (!merged.has(key)) merged.set(key, metadata[key]!)
   }
-  return Object.fromEntries([...merged].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  const record: Record<string, MetadataValue> = {}
+  for (const key of [...merged.keys()].toSorted()) put(record, key, merged.get(key)!)
+  return record
 }

@@ -67,6 +67,21 @@ const normalize = (key: string): string =>
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "")
 
+/** Programs have few names, and ask about them for every failure; texts from outside must not make that grow for ever. */
+const remembered = { names: 1024, length: 128 } as const
+
+const remembering = (ask: (key: string) => boolean): ((key: string) => boolean) => {
+  const answers = new Map<string, boolean>()
+  return (key) => {
+    const before = answers.get(key)
+    if (before !== undefined) return before
+    const answer = ask(key)
+    if (answers.size >= remembered.names) answers.clear()
+    if (key.length <= remembered.length) answers.set(key, answer)
+    return answer
+  }
+}
+
 /** A text with the mask in the place of each of these secrets. */
 export const without = (text: string, secrets: Iterable<string>, mask: string): string => {
   let clean = text
@@ -96,10 +111,10 @@ export const make = (options?: {
 }): Policy => {
   const mask = options?.mask ?? defaultMask
   const names = [...defaultKeys, ...(options?.keys ?? [])].map(normalize).filter((name) => name !== "")
-  const isSecretKey = (key: string): boolean => {
+  const isSecretKey = remembering((key) => {
     const name = normalize(key)
     return wholeKeys.has(name) || names.some((secret) => name.endsWith(secret))
-  }
+  })
   const own = options?.scanners ?? []
   const shapes = [...scanners, namedValue(isSecretKey), ...own]
   const conceal = options?.conceal ?? (() => mask)
@@ -170,13 +185,19 @@ export const secretsOf = (
   return into
 }
 
-/** Adds the values under secret names of a list of pairs. */
-export const secretsOfPairs = (
+/** Adds what stands under secret names in the fields and the metadata of an operation. */
+export const secretsOfOperation = (
   policy: Policy,
-  entries: Iterable<readonly [string, unknown]>,
+  operation: {
+    readonly fields: ReadonlyArray<readonly [string, string]>
+    readonly metadata: Readonly<Record<string, unknown>>
+  },
   into: Set<string>
 ): void => {
-  for (const [key, value] of entries) {
-    if (policy.isSecretKey(key)) collect(value, into)
+  const { fields, metadata } = operation
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!
+    if (policy.isSecretKey(field[0])) collect(field[1], into)
   }
+  for (const key of Object.keys(metadata)) if (policy.isSecretKey(key)) collect(metadata[key], into)
 }

@@ -9,7 +9,7 @@ import { isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Identity from "../identity/Identity.ts"
 import { type MetadataValue, metadataOf, type OperationContext } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
-import { capped, cappedContexts } from "./caps.ts"
+import { areWhole, capped, cappedContexts, cappedMetadata } from "./caps.ts"
 import { errorsUnder } from "./causes.ts"
 import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
@@ -49,33 +49,32 @@ const stackOf = (error: unknown): string | null => {
   return lines.length === 0 ? null : lines.join("\n")
 }
 
+const secretsIn = (error: unknown, into: Set<string>): void => {
+  if (!isFailure(error)) return
+  const leaf = leafOf(error)
+  Redaction.secretsOf(leaf, leaf[TypeId].sensitive, into)
+}
+
 /** The secrets of every failure that takes part, and of every context. */
 const secrets = (
+  { contexts, error }: Identity.Subject,
   errors: ReadonlyArray<unknown>,
-  contexts: ReadonlyArray<OperationContext>,
   policy: Redaction.Policy
 ): ReadonlySet<string> => {
   const known = new Set<string>()
-  for (const error of errors) {
-    if (isFailure(error)) {
-      const leaf = leafOf(error)
-      Redaction.secretsOf(leaf, leaf[TypeId].sensitive, known)
-    }
-  }
-  for (const { fields, metadata } of contexts) {
-    Redaction.secretsOfPairs(policy, fields, known)
-    Redaction.secretsOfPairs(policy, Object.entries(metadata), known)
-  }
+  secretsIn(error, known)
+  for (const one of errors) secretsIn(one, known)
+  for (const context of contexts) Redaction.secretsOfOperation(policy, context, known)
   return known
 }
 
-/** Each part is made when it is asked for: what a caller over HTTP reads is the identity only. */
 /** Only what is read is made: most exits want the identity alone. */
 class Built implements Report {
   readonly identity: Identity.Identity
   readonly #subject: Identity.Subject
   readonly #errors: ReadonlyArray<unknown>
   readonly #scrub: Scrub
+  readonly #places: ReadonlyArray<OperationContext>
   #contexts: ReadonlyArray<OperationContext> | undefined = undefined
   #metadata: Readonly<Record<string, MetadataValue>> | undefined = undefined
   #frames: ReadonlyArray<Frame> | undefined = undefined
@@ -85,17 +84,21 @@ class Built implements Report {
     this.#subject = subject
     this.#errors = errors
     this.#scrub = scrub
-    const places = cappedContexts(subject.contexts).map((context) => redactPlace(context, scrub))
-    this.identity = redactIdentity(Identity.ofSubject({ ...subject, contexts: places }), scrub)
+    this.#places = cappedContexts(subject.contexts).map((context) => redactPlace(context, scrub))
+    this.identity = redactIdentity(Identity.ofSubject({ ...subject, contexts: this.#places }), scrub)
   }
 
   get contexts(): ReadonlyArray<OperationContext> {
-    this.#contexts ??= cappedContexts(this.#subject.contexts).map((context) => redactContext(context, this.#scrub))
+    this.#contexts ??= cappedContexts(this.#subject.contexts).map((context, at) =>
+      redactContext(this.#places[at]!, context, this.#scrub)
+    )
     return this.#contexts
   }
 
   get metadata(): Readonly<Record<string, MetadataValue>> {
-    this.#metadata ??= redactMetadata(metadataOf(this.#subject.contexts), this.#scrub)
+    this.#metadata ??= areWhole(this.#subject.contexts)
+      ? cappedMetadata(metadataOf(this.contexts))
+      : redactMetadata(metadataOf(this.#subject.contexts), this.#scrub)
     return this.#metadata
   }
 
@@ -122,7 +125,7 @@ class Built implements Report {
 const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, options: Options | undefined): Report => {
   const policy = options?.redaction ?? Redaction.standard
   const errors = errorsUnder(subject.error, others)
-  const known = secrets([subject.error, ...errors], subject.contexts, policy)
+  const known = secrets(subject, errors, policy)
   const clean = (text: string): string => capped(text, policy.text)
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
   const text = known.size === 0 ? clean : (raw: string) => clean(Redaction.without(raw, known, policy.mask))

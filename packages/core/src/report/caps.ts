@@ -66,3 +66,7 @@ export const cappedContexts = (contexts: ReadonlyArray<OperationContext>): Reado
     contexts.at(-1)!
   ]
 }
+
+/** Whether no cap takes anything away from what these say for machines. */
+export const areWhole = (contexts: ReadonlyArray<OperationContext>): boolean =>
+  contexts.length <= caps.contexts && contexts.every(({ metadata }) => Object.keys(metadata).length <= caps.entries)

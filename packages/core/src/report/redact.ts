@@ -1,5 +1,5 @@
 import type { Identity } from "../identity/Identity.ts"
-import { type MetadataValue, type OperationContext, pathSegments } from "../operation/context.ts"
+import { type MetadataValue, type OperationContext, pathSegments, put } from "../operation/context.ts"
 import type { Policy, Slot } from "../redaction/Redaction.ts"
 import { cappedFields, cappedMetadata } from "./caps.ts"
 import type { Frame } from "./frames.ts"
@@ -30,14 +30,13 @@ export const redactMetadata = (
   metadata: Readonly<Record<string, MetadataValue>>,
   { policy, text }: Scrub
 ): Readonly<Record<string, MetadataValue>> => {
-  if (Object.keys(metadata).length === 0) return metadata
-  // Not by assignment: a key called __proto__ is a key.
-  return Object.fromEntries(
-    Object.entries(cappedMetadata(metadata)).map(([key, value]) => [
-      text(key),
-      policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value
-    ])
-  )
+  const capped = cappedMetadata(metadata)
+  const clean: Record<string, MetadataValue> = {}
+  for (const key of Object.keys(capped)) {
+    const value = capped[key]!
+    put(clean, text(key), policy.isSecretKey(key) ? policy.mask : typeof value === "string" ? text(value) : value)
+  }
+  return clean
 }
 
 /** A context as far as the path goes: its fields and metadata are neither looked at nor kept. */
@@ -54,8 +53,9 @@ export const redactPlace = (context: OperationContext, scrub: Scrub): OperationC
   }
 }
 
-export const redactContext = (context: OperationContext, scrub: Scrub): OperationContext => ({
-  ...redactPlace(context, scrub),
+/** A context whose place is clean already, with the rest of it. */
+export const redactContext = (place: OperationContext, context: OperationContext, scrub: Scrub): OperationContext => ({
+  ...place,
   fields: cappedFields(context.fields).map(
     ([name, value]) =>
       [scrub.text(name), scrub.policy.isSecretKey(name) ? scrub.policy.mask : scrub.text(value)] as const

@@ -52,9 +52,29 @@ const pairs = <A>(
 
 const more = (count: number): string => `${count} more`
 
-const metadata = (given: Readonly<Record<string, Operation.MetadataValue>>, budget: Budget): Metadata =>
+/** Whether nothing of this needs to be limited. Gives the characters it has, or `undefined`. */
+const plainly = (given: Readonly<Record<string, Operation.MetadataValue>>, left: number): number | undefined => {
+  let characters = 0
+  for (const key of Object.keys(given)) {
+    const of = given[key]!
+    const length = typeof of === "string" ? of.length : 0
+    if (typeof of === "number" && !(Number.isFinite(of) && (Number.isSafeInteger(of) || !Number.isInteger(of)))) return
+    if (Object.is(of, -0) || key.length > limits.key || length > limits.value || !key.isWellFormed()) return
+    if (typeof of === "string" && !of.isWellFormed()) return
+    characters += key.length + length
+  }
+  return characters <= left ? characters : undefined
+}
+
+const metadata = (given: Readonly<Record<string, Operation.MetadataValue>>, budget: Budget): Metadata => {
+  const characters = plainly(given, budget.left)
+  if (characters !== undefined) {
+    budget.left -= characters
+    return given
+  }
   // Not by assignment: a key called __proto__ is a key.
-  Object.fromEntries(pairs(Object.entries(given), budget, (of) => value(of, budget), more))
+  return Object.fromEntries(pairs(Object.entries(given), budget, (of) => value(of, budget), more))
+}
 
 const optional = (text: string | null, limit: number): string | null => (text === null ? null : cut(text, limit))
 

@@ -41,13 +41,11 @@ const frame = (given: SourceFrame, scrub: Scrub): SourceFrame => ({
 export const redactWith = (snapshot: ErrorSnapshot, given: Redaction.Policy): ErrorSnapshot => {
   const policy = guard(given)
   const known = new Set<string>()
-  for (const { fields, metadata } of snapshot.report.context) {
-    Redaction.secretsOfPairs(policy, fields, known)
-    Redaction.secretsOfPairs(policy, Object.entries(metadata), known)
-  }
-  Redaction.secretsOfPairs(policy, Object.entries(snapshot.root_metadata), known)
+  for (const context of snapshot.report.context) Redaction.secretsOfOperation(policy, context, known)
+  const { root_metadata } = snapshot
+  Redaction.secretsOfOperation(policy, { fields: [], metadata: root_metadata }, known)
   for (const { metadata } of snapshot.source_frames) {
-    Redaction.secretsOfPairs(policy, Object.entries(metadata ?? {}), known)
+    if (metadata !== undefined) Redaction.secretsOfOperation(policy, { fields: [], metadata }, known)
   }
   known.delete(policy.mask)
   const scrub: Scrub = { policy, text: (text) => policy.text(text, known) }

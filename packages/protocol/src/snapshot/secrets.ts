@@ -30,9 +30,6 @@ export const secretsIn = (
     }
     for (const child of children(next)) seen.add(child)
   }
-  for (const { fields, metadata } of contexts) {
-    Redaction.secretsOfPairs(policy, fields, known)
-    Redaction.secretsOfPairs(policy, Object.entries(metadata), known)
-  }
+  for (const context of contexts) Redaction.secretsOfOperation(policy, context, known)
   return known
 }
