@@ -4,6 +4,9 @@ import { Cause, Config, ConfigProvider, Effect, PlatformError, Schema } from "ef
 import { SqlError } from "effect/sql"
 import { runInNewContext } from "node:vm"
 import { HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { RpcClientError } from "effect/rpc"
+import { Socket } from "effect/socket"
+import { WorkerError } from "effect/workers"
 
 const request = HttpClientRequest.get("http://127.0.0.1/")
 const statusError = (status: number) =>
@@ -13,6 +16,11 @@ const statusError = (status: number) =>
       response: HttpClientResponse.fromWeb(request, new Response(null, { status }))
     })
   })
+const transportError = new HttpClientError.HttpClientError({
+  reason: new HttpClientError.TransportError({ request })
+})
+const rpcError = (reason: RpcClientError.RpcClientError["reason"]) => new RpcClientError.RpcClientError({ reason })
+const { fromHttpClientError } = HttpClientError.HttpClientErrorSchema
 const nodeError = (code: string) => Object.assign(new Error("system"), { code })
 const failureOf = (effect: Effect.Effect<unknown, unknown>): unknown => Effect.runSync(Effect.flip(effect))
 
@@ -59,10 +67,33 @@ describe("Identity.of", () => {
     ["HTTP 500", statusError(500), "sys.external_service_error"],
     ["HTTP 503", statusError(503), "sys.network_error"],
     ["HTTP 504", statusError(504), "sys.timeout"],
+    ["an HTTP transport error", transportError, "sys.network_error"],
+    ["an RPC client's HTTP transport error", rpcError(fromHttpClientError(transportError)), "sys.network_error"],
+    ["an RPC client's HTTP 404", rpcError(fromHttpClientError(statusError(404))), "biz.not_found"],
     [
-      "an HTTP transport error",
-      new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) }),
+      "an RPC client's closed socket",
+      rpcError(new Socket.SocketCloseError({ code: 1006, closeReason: undefined })),
       "sys.network_error"
+    ],
+    [
+      "an RPC client's socket that did not open in time",
+      rpcError(new Socket.SocketOpenError({ kind: "Timeout", cause: null })),
+      "sys.timeout"
+    ],
+    [
+      "an RPC client's malformed answer",
+      rpcError(new RpcClientError.RpcClientDefect({ message: "x", cause: null })),
+      "sys.data_error"
+    ],
+    [
+      "a socket error",
+      new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: null }) }),
+      "sys.network_error"
+    ],
+    [
+      "a worker error",
+      new WorkerError.WorkerError({ reason: new WorkerError.WorkerSpawnError({ message: "x" }) }),
+      "sys.io_error"
     ],
     ["ECONNREFUSED", nodeError("ECONNREFUSED"), "sys.network_error"],
     ["ETIMEDOUT", nodeError("ETIMEDOUT"), "sys.timeout"],

@@ -141,3 +141,19 @@ describe("RemoteFailure", () => {
     )
   })
 })
+
+describe("The fields that came along with a failure nobody here knows", () => {
+  const body = (sku: string) =>
+    `{"status":409,"code":"biz.stock.sold_out","category":"biz","reason":"sold out","detail":null,"visibility":"public",` +
+    `"hints":[],"retryable":false,"failure":{"version":1,"data":{"_tag":"SoldOut","sku":${sku}}}}`
+
+  it("are kept for whoever does, as far as they would be sent from here", () => {
+    const { failure } = Effect.runSync(RemoteFailure.decodeRpc(body(`"A-1"`)))
+    assert.deepStrictEqual(failure, { version: 1, data: { _tag: "SoldOut", sku: "A-1" } })
+    for (const sku of [`"${"x".repeat(20_000)}"`, "[".repeat(300_000) + "]".repeat(300_000)]) {
+      const huge = Effect.runSync(RemoteFailure.decodeRpc(body(sku)))
+      assert.isUndefined(huge.failure)
+      assert.strictEqual(Identity.of(huge).code, "biz.stock.sold_out")
+    }
+  })
+})

@@ -57,7 +57,7 @@ const handlers = Orders.toLayer({
 
 const served = HttpRouter.serve(
   RpcServer.layerHttp({ group: Orders, path: "/rpc", protocol: "http" }).pipe(
-    Layer.provide(Layer.mergeAll(handlers, RpcEdge.layer)),
+    Layer.provide(Layer.mergeAll(handlers, RpcEdge.layer())),
     Layer.provide(RpcSerialization.layerJson)
   ),
   { disableLogger: true, disableListenLog: true }

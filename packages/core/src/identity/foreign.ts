@@ -51,6 +51,40 @@ const httpClientReasons: Readonly<Record<string, { readonly declared: Classifica
   EmptyBodyError: Reasons.DataError
 }
 
+/** The reasons of the errors of Effect's sockets, workers and RPC clients. */
+const linkReasons: Readonly<Record<string, { readonly declared: Classification }>> = {
+  SocketReadError: Reasons.NetworkError,
+  SocketWriteError: Reasons.NetworkError,
+  SocketOpenError: Reasons.NetworkError,
+  SocketUpgradeError: Reasons.NetworkError,
+  SocketCloseError: Reasons.NetworkError,
+  WorkerSpawnError: Reasons.SystemError,
+  WorkerSendError: Reasons.SystemError,
+  WorkerReceiveError: Reasons.SystemError,
+  WorkerUnknownError: Reasons.SystemError,
+  RpcClientDefect: Reasons.DataError
+}
+
+/** The reason of an `HttpClientError`, or what an RPC client has made of one, which says which it was in its `kind`. */
+const httpClientReason = (reason: unknown, kind: unknown): Classification | undefined =>
+  kind === "StatusCodeError"
+    ? byStatus((reason as { readonly response?: { readonly status?: unknown } }).response?.status)
+    : typeof kind === "string"
+      ? httpClientReasons[kind]?.declared
+      : undefined
+
+const linkReason = (reason: unknown): Classification | undefined => {
+  const tag = tagOf(reason)
+  if (tag === "HttpError") {
+    const { cause, kind } = reason as { readonly cause?: unknown; readonly kind?: unknown }
+    return httpClientReason(cause ?? {}, kind)
+  }
+  if (tag === "SocketOpenError" && (reason as { readonly kind?: unknown }).kind === "Timeout") {
+    return Reasons.Timeout.declared
+  }
+  return typeof tag === "string" ? linkReasons[tag]?.declared : undefined
+}
+
 const byStatus = (status: unknown): Classification => {
   switch (status) {
     case 401:
@@ -103,12 +137,12 @@ export const classifyForeign = (error: unknown): Classification | undefined => {
     }
     case "HttpClientError": {
       const { reason } = error as { readonly reason?: unknown }
-      const tag = tagOf(reason)
-      if (tag === "StatusCodeError") {
-        return byStatus((reason as { readonly response?: { readonly status?: unknown } }).response?.status)
-      }
-      return typeof tag === "string" ? httpClientReasons[tag]?.declared : undefined
+      return httpClientReason(reason, tagOf(reason))
     }
+    case "RpcClientError":
+    case "SocketError":
+    case "WorkerError":
+      return linkReason((error as { readonly reason?: unknown }).reason)
     case "SqlError": {
       const { isRetryable } = error as { readonly isRetryable?: unknown }
       return isRetryable === true ? Reasons.NetworkError.declared : Reasons.ExternalServiceError.declared

@@ -27,7 +27,7 @@ const withCategory = (body: unknown): unknown => {
 }
 
 /** What a body says, whatever its format. */
-export interface Said extends Omit<Props, "detail" | "path" | "retryAfter"> {
+export interface Said extends Omit<Props, "detail" | "failure" | "path" | "retryAfter"> {
   readonly detail: string | null
   readonly path?: string | null
   readonly retry_after_ms?: number | undefined

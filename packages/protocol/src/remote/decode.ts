@@ -1,5 +1,6 @@
 import { Failure, type Retryability } from "@holdfast/core"
 import { Effect, Schema } from "effect"
+import { isBounded } from "../snapshot/carried.ts"
 import { cut } from "../text.ts"
 import {
   isCode,
@@ -65,8 +66,10 @@ const parse = (body: unknown): unknown => {
   return body.length > limits.body ? undefined : (JSON.parse(body) as unknown)
 }
 
-const make = (said: Said): RemoteFailure | undefined => {
-  const { category, code, detail, hints, metadata, path, reason, retry_after_ms, retryable, status, visibility } = said
+/** What was said, as a failure; nothing where its code could not be a label of metrics. @internal */
+export const remoteOf = (said: Said): RemoteFailure | undefined => {
+  const { category, code, detail, failure, hints, metadata, path, reason, retry_after_ms, retryable } = said
+  const { status, visibility } = said
   if (!isCode(code)) return undefined
   return new RemoteFailure({
     code,
@@ -78,6 +81,7 @@ const make = (said: Said): RemoteFailure | undefined => {
     retryable,
     ...(path === undefined || path === null ? {} : { path: cut(path, limits.text) }),
     ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(failure === undefined || !isBounded(failure) ? {} : { failure }),
     ...(detail === null ? {} : { detail: cut(detail, limits.text) }),
     ...(retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, retry_after_ms) })
   })
@@ -124,7 +128,7 @@ const decoderWith =
       try {
         const inside = read(isJson ? parse(body) : body)
         const said = inside && completed(inside, context)
-        const remote = said && make(said)
+        const remote = said && remoteOf(said)
         failure = remote && (rebuild(remote, said.failure, known) ?? remote)
       } catch {
         failure = undefined

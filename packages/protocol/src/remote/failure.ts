@@ -1,5 +1,6 @@
 import { Category, Failure, Visibility } from "@holdfast/core"
 import { ErrorReporter, Schema } from "effect"
+import { CarriedFailure } from "../snapshot/carried.ts"
 import * as ErrorSnapshot from "../snapshot/schema.ts"
 
 /** What the other side said. */
@@ -19,6 +20,8 @@ export interface Props extends Failure.Extras {
   readonly path?: string
   /** What its operations say for machines, where the format says it. */
   readonly metadata?: ErrorSnapshot.Metadata
+  /** Its own fields, where they came along and nobody has rebuilt its class from them yet. */
+  readonly failure?: CarriedFailure
 }
 
 /**
@@ -47,7 +50,8 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
     hints: Schema.Array(Schema.String),
     retryable: Schema.Boolean,
     path: Schema.optionalKey(Schema.String),
-    metadata: Schema.optionalKey(ErrorSnapshot.Metadata)
+    metadata: Schema.optionalKey(ErrorSnapshot.Metadata),
+    failure: Schema.optionalKey(CarriedFailure)
   },
   { code: "sys.remote_failure" }
 ) {

@@ -14,6 +14,15 @@ export type CarriedFailure = typeof CarriedFailure.Type
 /** Fields that take more room than this are not carried: half of them would be none. */
 const maxCarried = 16_384
 
+/** Whether fields that came from elsewhere are no more than would have been sent from here. */
+export const isBounded = (carried: CarriedFailure): boolean => {
+  try {
+    return JSON.stringify(carried).length <= maxCarried
+  } catch {
+    return false
+  }
+}
+
 const codecs = new WeakMap<object, (failure: Failure.Any) => Option.Option<unknown>>()
 
 const encoderOf = (failure: Failure.Any): ((failure: Failure.Any) => Option.Option<unknown>) | undefined => {

@@ -1,0 +1,89 @@
+import { Effect, Predicate, type Scope, Stream } from "effect"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as RpcClient from "effect/rpc/RpcClient"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import { RemoteFailure } from "../remote/failure.ts"
+import { type Known, rebuild } from "../remote/known.ts"
+
+/** How calls are traced. */
+export interface ClientOptions {
+  /** The beginning of the names of spans. Default: `RpcClient`. */
+  readonly spanPrefix?: string
+  /** Attributes of every span. Default: none. */
+  readonly spanAttributes?: Record<string, unknown>
+  /** Whether calls have no spans. Default: `false`. */
+  readonly disableTracing?: boolean
+}
+
+interface CallOptions {
+  readonly asQueue?: boolean
+  readonly streamBufferSize?: number
+}
+
+type Answer = Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+
+type Call = (payload: unknown, options?: CallOptions) => Answer
+
+/** The same call, its errors told. A queue has no errors to map: it is filled anew from the stream. */
+const telling =
+  (call: Call, told: (error: unknown) => unknown): Call =>
+  (payload, options) => {
+    const asQueue = options?.asQueue === true
+    const answer = call(payload, asQueue ? { ...options, asQueue: false } : options)
+    if (!Stream.isStream(answer)) return Effect.mapError(answer, told)
+    const stream = Stream.mapError(answer, told)
+    return asQueue
+      ? (Stream.toQueue(stream, { capacity: options.streamBufferSize ?? 16 }) as Effect.Effect<unknown>)
+      : stream
+  }
+
+/**
+ * The client's half: `RpcClient.make` whose procedures, streams included, fail with the declared class where a failure that
+ * the procedure does not declare arrives with a code that is known here; with its fields if the server carries them. Anything
+ * else that is not declared stays a `RemoteFailure` with the code. Errors of the transport (`RpcClientError`) stay as they are;
+ * the `Classifier` knows them.
+ *
+ * - `known`: the classes that may come back. Default: none.
+ * - `spanPrefix`, `spanAttributes`, `disableTracing`: as for `RpcClient.make`.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { RpcEdge } from "@holdfast/protocol/rpc"
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * class Orders extends RpcGroup.make(
+ *   Rpc.make("find", { payload: { id: Schema.String }, success: Schema.String })
+ * ).middleware(RpcEdge.Failures) {}
+ *
+ * const order = Effect.gen(function* () {
+ *   const orders = yield* RpcEdge.client(Orders, [Reasons.RateLimited])
+ *   return yield* orders.find({ id: "7" })
+ * }).pipe(Effect.catchTag("RateLimited", ({ retryAfter }) => Effect.succeed(`come back in ${retryAfter}`)))
+ * ```
+ */
+export const client = <Rpcs extends Rpc.Any, const Classes extends ReadonlyArray<Known> = []>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  known?: Classes,
+  options?: ClientOptions
+): Effect.Effect<
+  RpcClient.RpcClient<Rpcs, RpcClientError | Classes[number]["Type"]>,
+  never,
+  RpcClient.Protocol | Rpc.MiddlewareClient<Rpcs> | Scope.Scope
+> => {
+  const classes: ReadonlyArray<Known> = known ?? []
+  const told = (error: unknown): unknown =>
+    error instanceof RemoteFailure ? (rebuild(error, error.failure, classes) ?? error) : error
+  return Effect.map(
+    RpcClient.make(group, options),
+    (calls) =>
+      Object.fromEntries(
+        Object.entries(calls).map(([tag, call]) => [
+          tag,
+          Predicate.isFunction(call) ? telling(call as Call, told) : call
+        ])
+      ) as never
+  )
+}
