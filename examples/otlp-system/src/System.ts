@@ -168,8 +168,11 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
     return Metric.update(exportFailed(code), 1)
   }
 
-  const toDeadLetter = Effect.fnUntraced(function* (sequence: number, batch: Batch, failure: Failure.Any) {
-    yield* spool.reject(sequence, { code: Classifier.classify(failure).code, detail: failure.message })
+  const toDeadLetter = Effect.fnUntraced(function* (sequence: number | undefined, batch: Batch, failure: Failure.Any) {
+    const reason = { code: Classifier.classify(failure).code, detail: failure.message }
+    yield* sequence === undefined
+      ? spool.deadLetter(batch.body, { items: batch.items }, reason)
+      : spool.reject(sequence, reason)
     counters.deadLettered += batch.items
     const errorType = { "error.type": Classifier.classify(failure).code }
     yield* Metric.update(Metric.withAttributes(FailureTelemetry.errorsTotal, errorType), 1)
@@ -184,11 +187,11 @@ export const make = Effect.fnUntraced(function* (settings: OtlpSettings) {
     failure: Failure.Any
   ): Effect.fn.Return<Outcome, ExportFailure> {
     const { code } = Classifier.classify(failure)
-    const { sequence } = yield* spool.append(batch.body, { items: batch.items })
     if (verdictOf(failure) === "never") {
-      yield* toDeadLetter(sequence, batch, failure)
+      yield* toDeadLetter(undefined, batch, failure)
       return { _tag: "DeadLettered", code }
     }
+    const { sequence } = yield* spool.append(batch.body, { items: batch.items })
     counters.deferred += batch.items
     yield* Ref.update(pending, (n) => n + 1)
     if (isMisconfigured(failure)) {

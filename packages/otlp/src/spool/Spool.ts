@@ -11,7 +11,19 @@
  * left alone; a segment of a newer version is refused with {@link SpoolCorrupt} instead of being misread.
  */
 import { Redaction } from "@holdfast/core"
-import { Clock, Context, Duration, Effect, Exit, FileSystem, Layer, Option, type Scope, Semaphore } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FileSystem,
+  Layer,
+  Option,
+  Random,
+  type Scope,
+  Semaphore
+} from "effect"
 import * as DeadLetter from "./deadLetter.ts"
 import { refused } from "./files.ts"
 import { open } from "./journal.ts"
@@ -19,101 +31,13 @@ import * as Ledger from "./ledger.ts"
 import * as Lock from "./lock.ts"
 import { invalid, type Options, settle } from "./options.ts"
 import { maxPayload, type Entry as Stored } from "./record.ts"
+import type { AppendOptions, DeadLetterReason, Entry, Service, Spooled, Stats } from "./service.ts"
 import { SpoolError, SpoolLocked } from "./SpoolError.ts"
 
 export { Fsync, Options } from "./options.ts"
+export type { AppendOptions, DeadLetterReason, Entry, Service, Spooled, Stats } from "./service.ts"
 export { Processes } from "./lock.ts"
 export { SpoolCorrupt, SpoolError, SpoolFull, SpoolLocked, SpoolUnavailable } from "./SpoolError.ts"
-
-/** What the spool knows about a record. */
-export interface Entry {
-  /** Grows by one with every append; names the record in `acknowledge`, `release` and `reject`. */
-  readonly sequence: number
-  readonly items: number
-  readonly kind: number
-  /** Wall clock, milliseconds since 1970. */
-  readonly enqueuedAt: number
-  /** Bytes of the payload. */
-  readonly size: number
-}
-
-/** A record, read back. */
-export interface Spooled extends Entry {
-  readonly payload: Uint8Array
-}
-
-export interface AppendOptions {
-  /** How many spans, points or log records are inside; what the counters count. Range: 0 or more. */
-  readonly items: number
-  /** A byte of the caller's own, such as a signal or a content type. Default: 0. Range: 0 to 255. */
-  readonly kind?: number | undefined
-}
-
-/** One moment of a spool. The counters count from the moment it was opened. */
-export interface Stats {
-  /** Not yet done, those out for delivery included. */
-  readonly records: number
-  /** The items of those records. */
-  readonly items: number
-  /** Bytes on disk. */
-  readonly bytes: number
-  readonly segments: number
-  /** Taken, not yet acknowledged, released or rejected. */
-  readonly inFlight: number
-  readonly oldestAge: Option.Option<Duration.Duration>
-  readonly appended: number
-  readonly acknowledged: number
-  /** Moved to the dead-letter folder. */
-  readonly rejected: number
-  /** Letters removed from that folder to stay within its limit. */
-  readonly forgotten: number
-  /** Evicted to make room. */
-  readonly dropped: { readonly records: number; readonly items: number }
-  /** Records that were there and cannot be read any more. */
-  readonly corrupted: number
-}
-
-/** What a spool can do. Every operation is atomic; they may be called from any number of fibers. */
-export interface Service {
-  /**
-   * Stores a record. Fails with `SpoolFull` when there is no room (`onFull: "reject"`, a full disk, or a record that is
-   * larger than the whole spool), with `SpoolUnavailable` when the disk refuses. After a failure nothing of the record
-   * remains, and the next append starts in a new segment, so that the spool recovers by itself once the disk does.
-   */
-  readonly append: (payload: Uint8Array, options: AppendOptions) => Effect.Effect<Entry, SpoolError>
-  /** The oldest record that nobody has taken. */
-  readonly peek: Effect.Effect<Option.Option<Spooled>, SpoolError>
-  /**
-   * The same, and nobody else gets it until it is released. Like any acquisition it wants its release guarded:
-   * {@link deliver} does both.
-   */
-  readonly take: Effect.Effect<Option.Option<Spooled>, SpoolError>
-  /** Gives a taken record back: it is the oldest again. Does nothing for a record that is not taken. */
-  readonly release: (sequence: number) => Effect.Effect<void>
-  /** The record was delivered. Does nothing for a record that is done, so it is safe to say twice. */
-  readonly acknowledge: (sequence: number) => Effect.Effect<void>
-  /**
-   * The record will never be taken: moves it to `dead-letter/<sequence>-<enqueued>.bin`, with a `.json` file beside it that
-   * holds the reason; what looks like a secret is masked in it. Does nothing for a record that is done.
-   */
-  readonly reject: (sequence: number, reason: DeadLetterReason) => Effect.Effect<void, SpoolError>
-  /**
-   * Takes the oldest record and hands it over: acknowledged when `use` succeeds, released when it fails, dies or is
-   * interrupted. `false` when there was nothing to take.
-   */
-  readonly deliver: <E, R>(
-    use: (record: Spooled) => Effect.Effect<unknown, E, R>
-  ) => Effect.Effect<boolean, E | SpoolError, R>
-  readonly stats: Effect.Effect<Stats>
-}
-
-/** Why a record was refused for good. Written as JSON beside the payload. */
-export interface DeadLetterReason {
-  /** The stable code of the failure: `sys.http_rejected`. */
-  readonly code: string
-  /** One sentence for a person. */
-  readonly detail?: string | undefined
-}
 
 /** The spool as a service. */
 export class Spool extends Context.Service<Spool, Service>()("@holdfast/otlp/Spool") {}
@@ -181,10 +105,8 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  const append = Effect.fnUntraced(function* (payload: Uint8Array, { items, kind = 0 }: AppendOptions) {
-    if (!Number.isInteger(items) || items < 0 || items > 0xffffffff) return yield* invalid("items", "must be a count")
-    if (!Number.isInteger(kind) || kind < 0 || kind > 255) return yield* invalid("kind", "must be 0 to 255")
-    if (payload.length > maxPayload) return yield* invalid("payload", `must be at most ${maxPayload} bytes`)
+  const append = Effect.fnUntraced(function* (payload: Uint8Array, options: AppendOptions) {
+    const { items, kind } = yield* checked(payload, options)
     const entry = yield* exclusively(journal.append(payload, { items, kind }))
     if (settings.fsync === "always") {
       yield* Effect.uninterruptible(journal.sync(entry.sequence)).pipe(
@@ -194,6 +116,28 @@ export const make = Effect.fnUntraced(function* (
     return publish(entry)
   })
 
+  const letter = Effect.fnUntraced(function* (
+    payload: Uint8Array,
+    about: Omit<Entry, "sequence" | "size"> & { readonly name: string; readonly sequence?: number },
+    reason: DeadLetterReason
+  ) {
+    const { name, ...entry } = about
+    const rejectedAt = yield* Clock.currentTimeMillis
+    // Servers repeat in their answers what they were sent, credentials included.
+    const detail = reason.detail === undefined ? undefined : Redaction.standard.text(reason.detail)
+    const note = { ...entry, size: payload.length, rejectedAt, code: reason.code, detail }
+    counters.forgotten += yield* DeadLetter.write(fs, directory, {
+      name,
+      payload,
+      note: `${JSON.stringify(note, null, 2)}\n`,
+      durable: settings.fsync === "always",
+      maxBytes: settings.maxDeadLetterBytes
+    }).pipe(
+      Effect.mapError(refused(directory, "write", `${DeadLetter.folderOf(directory)}/${name}.bin`, payload.length))
+    )
+    counters.rejected++
+  })
+
   const reject = Effect.fnUntraced(function* (sequence: number, reason: DeadLetterReason) {
     const found = Ledger.find(ledger, sequence)
     if (found === undefined) return
@@ -201,22 +145,23 @@ export const make = Effect.fnUntraced(function* (
     if (payload === undefined) {
       counters.corrupted++
     } else {
-      const { enqueuedAt, items, kind, size } = publish(found.entry)
-      const name = `${String(sequence).padStart(16, "0")}-${enqueuedAt}`
-      const rejectedAt = yield* Clock.currentTimeMillis
-      // Servers repeat in their answers what they were sent, credentials included.
-      const detail = reason.detail === undefined ? undefined : Redaction.standard.text(reason.detail)
-      const note = { sequence, items, kind, size, enqueuedAt, rejectedAt, code: reason.code, detail }
-      counters.forgotten += yield* DeadLetter.write(fs, directory, {
-        name,
-        payload,
-        note: `${JSON.stringify(note, null, 2)}\n`,
-        durable: settings.fsync === "always",
-        maxBytes: settings.maxDeadLetterBytes
-      }).pipe(Effect.mapError(refused(directory, "write", `${DeadLetter.folderOf(directory)}/${name}.bin`, size)))
-      counters.rejected++
+      const { enqueuedAt, items, kind } = publish(found.entry)
+      const name = `${padded(sequence)}-${enqueuedAt}`
+      yield* letter(payload, { name, sequence, items, kind, enqueuedAt }, reason)
     }
     yield* journal.complete(sequence)
+  })
+
+  const deadLetter = Effect.fnUntraced(function* (
+    payload: Uint8Array,
+    options: AppendOptions,
+    reason: DeadLetterReason
+  ) {
+    const { items, kind } = yield* checked(payload, options)
+    const enqueuedAt = yield* Clock.currentTimeMillis
+    // It has no sequence, and sorts behind all that came before it.
+    const name = `${padded(ledger.next)}-${enqueuedAt}-${(yield* Random.nextIntBetween(0, 0x7fffffff)).toString(36)}`
+    yield* letter(payload, { name, items, kind, enqueuedAt }, reason)
   })
 
   const release = (sequence: number) => exclusively(Effect.sync(() => Ledger.release(ledger, sequence)))
@@ -258,6 +203,7 @@ export const make = Effect.fnUntraced(function* (
     release,
     acknowledge: (sequence) => Effect.asVoid(acknowledge(sequence)),
     reject: (sequence, reason) => exclusively(reject(sequence, reason)),
+    deadLetter: (payload, options, reason) => exclusively(deadLetter(payload, options, reason)),
     stats: exclusively(
       Effect.map(Clock.currentTimeMillis, (now): Stats => {
         const oldest = Ledger.oldest(ledger, { taken: true })
@@ -282,6 +228,15 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 })
+
+const checked = Effect.fnUntraced(function* (payload: Uint8Array, { items, kind = 0 }: AppendOptions) {
+  if (!Number.isInteger(items) || items < 0 || items > 0xffffffff) return yield* invalid("items", "must be a count")
+  if (!Number.isInteger(kind) || kind < 0 || kind > 255) return yield* invalid("kind", "must be 0 to 255")
+  if (payload.length > maxPayload) return yield* invalid("payload", `must be at most ${maxPayload} bytes`)
+  return { items, kind }
+})
+
+const padded = (sequence: number): string => String(sequence).padStart(16, "0")
 
 const publish = ({ enqueuedAt, items, kind, length, sequence }: Stored): Entry => ({
   sequence,

@@ -273,6 +273,56 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
     )
   })
 
+  describe("what was refused before it was in the spool", () => {
+    it.effect("becomes a dead letter at once: nobody can take it, and it needs no room in the log", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* directory
+        const spool = yield* Spool.make({ directory: path, segmentBytes: 4096, maxBytes: 8192, onFull: "reject" })
+        yield* spool.append(new Uint8Array(8000), { items: 1 })
+        for (const body of ["one", "two"]) {
+          yield* spool.deadLetter(bytes(body), { items: 3, kind: 7 }, { code: "sys.http_rejected", detail: "400" })
+        }
+        assert.deepInclude(yield* spool.stats, { records: 1, items: 1, appended: 1, rejected: 2 })
+        yield* spool.acknowledge(1)
+        assert.isTrue(Option.isNone(yield* spool.take))
+        const folder = `${path}/dead-letter`
+        const names = (yield* fs.readDirectory(folder)).toSorted()
+        assert.strictEqual(names.length, 4)
+        const bodies = yield* Effect.forEach(
+          names.filter((name) => name.endsWith(".bin")),
+          (name) => fs.readFileString(`${folder}/${name}`)
+        )
+        assert.sameMembers(bodies, ["one", "two"])
+        const note = names.find((name) => name.endsWith(".json"))
+        assert.deepInclude(JSON.parse(yield* fs.readFileString(`${folder}/${note}`)), {
+          items: 3,
+          kind: 7,
+          size: 3,
+          code: "sys.http_rejected",
+          detail: "400"
+        })
+      })
+    )
+
+    it.effect("is still the caller's when the disk refuses, and when its options are wrong", () =>
+      Effect.gen(function* () {
+        const fs = yield* faulty((real) => ({
+          makeDirectory: (name, options) =>
+            name.endsWith("dead-letter") ? Effect.fail(ioError) : real.makeDirectory(name, options)
+        }))
+        const spool = yield* Spool.make({ directory: yield* directory }).pipe(
+          Effect.provideService(FileSystem.FileSystem, fs)
+        )
+        const refused = yield* Effect.flip(spool.deadLetter(bytes("one"), { items: 1 }, { code: "sys.http_rejected" }))
+        assert.strictEqual(codeOf(refused), "sys.spool_unavailable")
+        const wrong = yield* Effect.flip(spool.deadLetter(bytes("one"), { items: -1 }, { code: "sys.http_rejected" }))
+        assert.strictEqual(codeOf(wrong), "conf.invalid_value")
+        assert.deepInclude(yield* spool.stats, { records: 0, rejected: 0 })
+      })
+    )
+  })
+
   describe("the dead-letter folder", () => {
     it.effect("keeps no secret that stands in the reason", () =>
       Effect.gen(function* () {
