@@ -20,6 +20,17 @@ export const Visibility = Schema.Literals(["public", "internal"])
 export type Visibility = typeof Visibility.Type
 
 /**
+ * Who reads about a failure. Each is cleared for what those before it may read:
+ *
+ * - `client`: whoever called; knows nothing of the inside, and need not
+ * - `partner`: a program of another house that was let in; tells failures apart by their reason
+ * - `operator`: runs the program
+ * - `developer`: wrote it
+ */
+export const Audience = Schema.Literals(["client", "partner", "operator", "developer"])
+export type Audience = typeof Audience.Type
+
+/**
  * Whether doing the same thing again can help:
  *
  * - `never`: the same call fails the same way

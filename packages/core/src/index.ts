@@ -1,4 +1,4 @@
-export { Category, GrpcCode, Health, Retryability, Severity, Visibility } from "./classification.ts"
+export { Audience, Category, GrpcCode, Health, Retryability, Severity, Visibility } from "./classification.ts"
 export * as Failure from "./failure/Failure.ts"
 export * as ConfigError from "./hierarchy/ConfigError.ts"
 export * as InternalError from "./hierarchy/InternalError.ts"

@@ -61,7 +61,7 @@ describe("Failure.Tagged", () => {
       severity: "Info",
       http: 409,
       grpc: undefined,
-      hints: { client: ["reduce the quantity"], operator: [] }
+      hints: { client: ["reduce the quantity"], partner: [], operator: [], developer: [] }
     })
     assert.strictEqual(Reasons.NetworkError.declared.severity, "Warn")
     assert.strictEqual(Reasons.LogicError.declared.severity, "Error")
@@ -187,6 +187,11 @@ describe("a wrong declaration", () => {
       "a value that is none of its kind",
       declare("X9", "biz.sometimes", { retry: "sometimes" }),
       /retry cannot be "sometimes"\. Use one of never, transient, throttled/
+    ],
+    [
+      "a hint for nobody",
+      declare("X13", "biz.addressed", { hints: { customer: ["call us"] } as never }),
+      /"customer" reads no hints\. Use one of client, partner, operator, developer/
     ],
     [
       "a reserved field",

@@ -176,7 +176,7 @@ describe("the fifteen universal reasons", () => {
   ]
   it.each(table)("%#: say what the contract says", ({ declared }, code, reason, hints) => {
     assert.deepInclude(declared as object, { code, reason, category: code.split(".")[0] })
-    assert.deepStrictEqual(declared.hints, { client: [], operator: hints })
+    assert.deepStrictEqual(declared.hints, { client: [], partner: [], operator: hints, developer: [] })
   })
 })
 

@@ -221,8 +221,11 @@ describe("ExposurePolicy.standard", () => {
       visibility: "public",
       default_hints: ["reduce the quantity"],
       retryable: true,
-      operator_hints: ["check the warehouse feed"],
-      grpc_code: "OUT_OF_RANGE"
+      audience_hints: { operator: ["check the warehouse feed"] },
+      grpc_code: "OUT_OF_RANGE",
+      severity: "Info",
+      alert: "never",
+      metric_labels: { "error.type": "biz.exposure.stock_unavailable", "error.category": "biz" }
     })
     assert.deepStrictEqual(Projection.toHttp(snapshot).hints, ["reduce the quantity"])
     assert.deepStrictEqual(Projection.toRpc(snapshot).hints, ["reduce the quantity"])

@@ -226,7 +226,7 @@ describe("Projection.toProblem", () => {
     assert.strictEqual(
       Projection.stringify(problem),
       `{"type":"https://errors.example.org/biz.not_found","title":"not found error","status":404,"detail":"order 7",` +
-        `"instance":"urn:uuid:1","code":"biz.not_found","category":"biz","retryable":false,"hints":[]}`
+        `"instance":"urn:uuid:1","code":"biz.not_found","category":"biz","visibility":"public","retryable":false,"hints":[]}`
     )
   })
 

@@ -42,7 +42,7 @@ const handlers = Orders.toLayer({
       case "stop":
         return Effect.failCause(Cause.interrupt(7))
       case "undeclared":
-        return Effect.fail(new Reasons.RateLimited({ retryAfter: "2 seconds" }) as never)
+        return Effect.fail(new Reasons.Timeout({ retryAfter: "2 seconds" }) as never)
       case "gone":
         return Effect.fail(gone())
       case "layers":
@@ -120,7 +120,7 @@ layer(client)("An RPC group with the edge", (it) => {
   it.effect("keeps the pause of a failure that the procedure did not declare", () =>
     Effect.gen(function* () {
       const failure = yield* Effect.flip(order("undeclared"))
-      assert.strictEqual(Identity.of(failure).code, "biz.rate_limited")
+      assert.strictEqual(Identity.of(failure).code, "sys.timeout")
       assert.deepStrictEqual(Classifier.retryAfterOf(failure), Duration.seconds(2))
       assert.strictEqual(Classifier.classify(failure).retry, "transient")
     })

@@ -1,5 +1,6 @@
 import type { JsonSchema } from "effect"
 import type { Category, GrpcCode, Retryability, Severity, Visibility } from "../classification.ts"
+import type { Hints } from "../failure/declaration.ts"
 
 /** One failure as the catalogue shows it. */
 export interface Entry {
@@ -12,7 +13,7 @@ export interface Entry {
   readonly visibility: Visibility
   readonly http: number | null
   readonly grpc: GrpcCode | null
-  readonly hints: { readonly client: ReadonlyArray<string>; readonly operator: ReadonlyArray<string> }
+  readonly hints: Hints
   /** Fields whose values never leave. */
   readonly sensitive: ReadonlyArray<string>
   readonly deprecated: string | null

@@ -1,3 +1,4 @@
+import { Audience } from "../classification.ts"
 import type { Catalog, Entry } from "./model.ts"
 
 const categories = [
@@ -33,8 +34,10 @@ const notes = (entry: Entry): ReadonlyArray<string> => {
     lines.push(`- deprecated: ${entry.deprecated}.${successor}`)
   }
   if (fields.length > 0) lines.push(`- fields: ${fields.join(", ")}`)
-  if (entry.hints.client.length > 0) lines.push(`- for the caller: ${entry.hints.client.join("; ")}`)
-  if (entry.hints.operator.length > 0) lines.push(`- for the operator: ${entry.hints.operator.join("; ")}`)
+  for (const audience of Audience.literals) {
+    const hints = entry.hints[audience]
+    if (hints.length > 0) lines.push(`- for the ${audience === "client" ? "caller" : audience}: ${hints.join("; ")}`)
+  }
   return lines.length === 0 ? [] : ["", `**\`${entry.code}\`** \`${entry.tag}\``, "", ...lines]
 }
 

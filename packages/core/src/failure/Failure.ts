@@ -5,7 +5,14 @@ import type { Effect } from "effect"
 import { dual } from "effect/Function"
 import { sentence } from "../operation/Operation.ts"
 
-export { type Code, type Declaration, type Declared, InvalidDeclaration, InvalidFields } from "./declaration.ts"
+export {
+  type Code,
+  type Declaration,
+  type Declared,
+  type Hints,
+  InvalidDeclaration,
+  InvalidFields
+} from "./declaration.ts"
 export { sensitive } from "./fields.ts"
 export { Layered, type LayeredClass, type Member } from "./layered.ts"
 export { type Any, isFailure, leafOf, LeafId, TypeId } from "./model.ts"

@@ -1,4 +1,4 @@
-import { Category, GrpcCode, Health, Retryability, Severity, Visibility } from "../classification.ts"
+import { Audience, Category, GrpcCode, Health, Retryability, Severity, Visibility } from "../classification.ts"
 
 /**
  * What a failure says about itself, once. Everything else (policies, telemetry, projections) reads it.
@@ -30,11 +30,8 @@ export interface Declaration<Fields, Code extends string = string> {
   readonly grpc?: GrpcCode
   /** Whether its detail may be shown to callers. Default: `public` for `biz`, `internal` for the rest. */
   readonly visibility?: Visibility
-  /** What a person can do about it, by audience. Default: none. */
-  readonly hints?: {
-    readonly client?: ReadonlyArray<string>
-    readonly operator?: ReadonlyArray<string>
-  }
+  /** What can be done about it, for each audience what those before it were not told. Default: none. */
+  readonly hints?: Partial<Hints>
   /**
    * Whether an instance that was given no `position` takes it from its stack: the first line outside of this package and
    * of `node_modules`. Costs nothing until somebody reads it. Default: `false`.
@@ -45,6 +42,9 @@ export interface Declaration<Fields, Code extends string = string> {
   /** The code that took its place. Only for what is deprecated. */
   readonly replacedBy?: string
 }
+
+/** What can be done about a failure, by audience. */
+export type Hints = Readonly<Record<Audience, ReadonlyArray<string>>>
 
 /** A declaration with every default filled in, as policies and projections read it. */
 export interface Declared<Code extends string = string> {
@@ -57,10 +57,7 @@ export interface Declared<Code extends string = string> {
   readonly severity: Severity
   readonly http: number | undefined
   readonly grpc: GrpcCode | undefined
-  readonly hints: {
-    readonly client: ReadonlyArray<string>
-    readonly operator: ReadonlyArray<string>
-  }
+  readonly hints: Hints
   /** Names of the fields whose values must not leave in clear text. */
   readonly sensitive: ReadonlySet<string>
   /** What happened this time, as the declaration says it; ask `Failure.detailOf` for the text. */
@@ -117,6 +114,10 @@ const checkMembers = (tag: string, declaration: object): void => {
       refuse(tag, `${name} cannot be ${JSON.stringify(value)}`, `Use one of ${allowed.join(", ")}`)
     }
   }
+  for (const audience of Object.keys(("hints" in declaration && declaration.hints) || {})) {
+    if (!Audience.literals.includes(audience as Audience))
+      refuse(tag, `${JSON.stringify(audience)} reads no hints`, `Use one of ${Audience.literals.join(", ")}`)
+  }
 }
 
 const segments = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
@@ -167,6 +168,7 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     }
   }
   const retry = declaration.retry ?? "never"
+  const { client = [], developer = [], operator = [], partner = [] } = declaration.hints ?? {}
   return {
     tag,
     code,
@@ -177,7 +179,7 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     severity: declaration.severity ?? defaultSeverity(category, retry),
     http,
     grpc: declaration.grpc,
-    hints: { client: declaration.hints?.client ?? [], operator: declaration.hints?.operator ?? [] },
+    hints: { client, partner, operator, developer },
     sensitive,
     detail: declaration.detail,
     callSite: declaration.callSite ?? false,

@@ -10,7 +10,15 @@ import { Cause, Context, Effect } from "effect"
 import { dual } from "effect/Function"
 import { type Details, make, type OperationContext } from "./context.ts"
 
-export { joinPath, metadataOf, pathOf, type Details, type MetadataValue, type OperationContext } from "./context.ts"
+export {
+  joinPath,
+  metadataOf,
+  pathOf,
+  splitPath,
+  type Details,
+  type MetadataValue,
+  type OperationContext
+} from "./context.ts"
 
 /** Details given as a function are made only if the operation fails. */
 export type LazyDetails = Details | (() => Details)

@@ -118,6 +118,19 @@ const escaped = (segment: string): string => (segment.includes(" / ") ? segment.
 export const joinPath = (segments: ReadonlyArray<string>): string | null =>
   segments.length === 0 ? null : segments.map(escaped).join(" / ")
 
+/**
+ * The segments of a path that was joined to one text.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "@holdfast/core"
+ *
+ * Operation.splitPath("place order / write a \\/ b") // => ["place order", "write a / b"]
+ * ```
+ */
+export const splitPath = (path: string): ReadonlyArray<string> =>
+  path.split(" / ").map((segment) => segment.replaceAll(" \\/ ", " / "))
+
 const nothing: Readonly<Record<string, MetadataValue>> = Object.freeze(
   Object.create(null) as Record<string, MetadataValue>
 )

@@ -9,7 +9,12 @@ export class SampleRefused extends Failure.Tagged<SampleRefused>()(
     reason: "refused | for now",
     http: 409,
     retry: "throttled",
-    hints: { client: ["ask again"], operator: ["look at the feed"] }
+    hints: {
+      client: ["ask again"],
+      partner: ["ask the spare endpoint"],
+      operator: ["look at the feed"],
+      developer: ["see how the feed is read"]
+    }
   }
 ) {}
 

@@ -3,7 +3,7 @@
  */
 import { Report } from "@holdfast/core"
 import { Cause, Console, Data, Effect, ErrorReporter, Predicate, Runtime } from "effect"
-import { allHints, reportOf } from "../projection/input.ts"
+import { hintsFor, reportOf } from "../projection/input.ts"
 import * as Projection from "../projection/Projection.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 
@@ -28,7 +28,7 @@ const isHelp = (u: unknown): u is { readonly errors: ReadonlyArray<unknown> } =>
 /** What is printed about a failure: its chain or all of it, then what one can do about it. */
 const report = (snapshot: ErrorSnapshot.ErrorSnapshot, verbose: boolean): string => {
   const { identity } = snapshot
-  const hints = allHints(snapshot).map((hint) => `  Hint: ${Report.oneLine(hint)}`)
+  const hints = hintsFor(snapshot, "operator").map((hint) => `  Hint: ${Report.oneLine(hint)}`)
   const text = verbose ? Projection.toCli(snapshot).detail : Report.chain(reportOf(snapshot))
   return [text, `  Code: ${Report.oneLine(identity.code)}`, ...hints].join("\n")
 }

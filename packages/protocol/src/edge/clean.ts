@@ -8,7 +8,7 @@ import type { ErrorSnapshot } from "../snapshot/ErrorSnapshot.ts"
  */
 export const clean = (snapshot: ErrorSnapshot, Class: Known): Failure.Any | undefined => {
   const { decision, failure } = snapshot
-  if (failure === undefined) return undefined
+  if (failure?.data === undefined) return undefined
   const { detail: _, ...fields } = failure.data
   const shown = decision.visibility === "public" ? failure : { ...failure, data: fields }
   const { category, code } = Class.declared

@@ -2,13 +2,14 @@
  * What the outside may learn about a failure: its HTTP status, whether its detail may be shown, the hints, whether it may
  * be tried again. One policy decides for every projection.
  */
-import { type Category, GrpcCode } from "@holdfast/core"
+import type { Category } from "@holdfast/core"
 import { Context } from "effect"
+import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
 import { closed, type ExposureDecision, type Policy, type Subject } from "./decision.ts"
 
 export { contract } from "./contract.ts"
-export { ExposureDecision, type Origin, type Policy, type Subject } from "./decision.ts"
+export { Alert, AudienceHints, ExposureDecision, type Origin, type Policy, type Subject } from "./decision.ts"
 export { standard } from "./standard.ts"
 
 /**
@@ -74,39 +75,6 @@ export const make = (rules: {
     ...apply(own(byCategory, subject.identity.category), subject),
     ...apply(own(byCode, subject.identity.code), subject)
   })
-}
-
-const maxHints = 16
-const maxHint = 512
-
-const texts = (value: unknown): ReadonlyArray<string> => {
-  if (!Array.isArray(value)) throw new TypeError("hints are no list")
-  return value.slice(0, maxHints).map((hint: unknown) => {
-    if (typeof hint !== "string") throw new TypeError("a hint is no text")
-    return hint.slice(0, maxHint).toWellFormed()
-  })
-}
-
-const isStatus = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599
-
-/** The decision as it may be used: every member there and of its kind, in declared order, nothing else. */
-const checked = (decision: ExposureDecision): ExposureDecision => {
-  const { default_hints, grpc_code, http_status, operator_hints, retryable, title, visibility } = decision
-  if (!isStatus(http_status)) throw new TypeError(`${String(http_status)} is no error status`)
-  if (visibility !== "public" && visibility !== "internal") throw new TypeError("no such visibility")
-  if (typeof retryable !== "boolean") throw new TypeError("retryable is no boolean")
-  if (title !== undefined && typeof title !== "string") throw new TypeError("title is no text")
-  if (grpc_code !== undefined && !GrpcCode.literals.includes(grpc_code)) throw new TypeError("no such gRPC code")
-  return {
-    http_status,
-    visibility,
-    default_hints: texts(default_hints),
-    retryable,
-    ...(operator_hints === undefined ? {} : { operator_hints: texts(operator_hints) }),
-    ...(title === undefined ? {} : { title: title.slice(0, maxHint).toWellFormed() }),
-    ...(grpc_code === undefined ? {} : { grpc_code })
-  }
 }
 
 /** Whatever a policy says, what was never meant for a caller is not shown to one, and is not the caller's fault. */

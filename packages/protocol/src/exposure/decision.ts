@@ -1,5 +1,27 @@
-import { type Classifier, GrpcCode, type Identity, type Operation, type Report, Visibility } from "@holdfast/core"
+import {
+  type Classifier,
+  GrpcCode,
+  type Identity,
+  type Operation,
+  type Report,
+  Severity,
+  Visibility
+} from "@holdfast/core"
 import { Schema } from "effect"
+
+const hints = Schema.Array(Schema.String)
+
+/** Hints that not everybody reads: each audience reads its own and those of the audiences before it. */
+export const AudienceHints = Schema.Struct({
+  partner: Schema.optionalKey(hints),
+  operator: Schema.optionalKey(hints),
+  developer: Schema.optionalKey(hints)
+})
+export type AudienceHints = typeof AudienceHints.Type
+
+/** Whom to wake: nobody, somebody when there are more of them than usual, somebody every time. */
+export const Alert = Schema.Literals(["never", "rate", "each"])
+export type Alert = typeof Alert.Type
 
 /** What the outside may learn about a failure, and what it should do about it. */
 export const ExposureDecision = Schema.Struct({
@@ -8,23 +30,33 @@ export const ExposureDecision = Schema.Struct({
   /** Whether the detail may be shown to the caller. */
   visibility: Visibility,
   /** What a person can do about it, as every projection shows it. */
-  default_hints: Schema.Array(Schema.String),
+  default_hints: hints,
   /** Whether the same request may succeed when it is sent again. */
   retryable: Schema.Boolean,
-  /** Hints for operators only: the CLI and the log show them, HTTP and RPC never do. Absent: none. */
-  operator_hints: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** What the caller reads in place of the reason when the failure is internal. Absent: the reason. */
+  /** Hints for those who may read more than a client. Absent: none. */
+  audience_hints: Schema.optionalKey(AudienceHints),
+  /** What a client reads in place of the reason when the failure is internal. Absent: the reason. */
   title: Schema.optionalKey(Schema.String),
   /** The gRPC status. Absent: derived from the HTTP status. */
-  grpc_code: Schema.optionalKey(GrpcCode)
+  grpc_code: Schema.optionalKey(GrpcCode),
+  /** How bad one occurrence is. Absent: the policy does not say. */
+  severity: Schema.optionalKey(Severity),
+  /** Whom to wake. Absent: the policy does not say. */
+  alert: Schema.optionalKey(Alert),
+  /** Labels for metrics: few names, and values from a bounded set. Absent: the policy does not say. */
+  metric_labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 })
 export type ExposureDecision = typeof ExposureDecision.Type
+
+/** How an error came about that is no declared failure; see {@link Origin}. */
+export const Undeclared = Schema.Literals(["foreign", "defect", "interruption"])
+export type Undeclared = typeof Undeclared.Type
 
 /**
  * How the error came about: `failure` was declared and raised; `foreign` is in the error channel, and nobody declared it;
  * `defect` was thrown or died; `interruption` is no error at all.
  */
-export type Origin = "failure" | "foreign" | "defect" | "interruption"
+export type Origin = "failure" | Undeclared
 
 /** What a policy may look at. Secrets are already gone from it, so no decision can carry one out. */
 export interface Subject {

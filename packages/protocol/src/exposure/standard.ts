@@ -1,5 +1,5 @@
-import type { GrpcCode } from "@holdfast/core"
-import type { ExposureDecision, Policy } from "./decision.ts"
+import type { Classifier, Failure, GrpcCode, Severity } from "@holdfast/core"
+import type { Alert, AudienceHints, ExposureDecision, Origin, Policy } from "./decision.ts"
 
 interface Row {
   readonly http: number
@@ -58,29 +58,67 @@ const titles: ReadonlyMap<number, string> = new Map([
   [504, "timed out"]
 ])
 
+/** Alerts that do not follow from how bad one occurrence is. */
+const alerts: ReadonlyMap<string, Alert> = new Map([
+  ["biz.unauthenticated", "rate"],
+  ["sys.external_service_error", "rate"]
+])
+
+const alertOf: Readonly<Record<Severity, Alert>> = {
+  Trace: "never",
+  Debug: "never",
+  Info: "never",
+  Warn: "rate",
+  Error: "each",
+  Fatal: "each"
+}
+
+/** What was thrown is a mistake in the program, however harmless it would be as an answer. */
+const severityOf = ({ severity }: Classifier.Classification, origin: Origin): Severity =>
+  origin === "defect" && severity !== "Fatal" ? "Error" : severity
+
+/** Nothing where nobody but clients has a hint. A failure of another copy of this package may know fewer audiences. */
+const narrower = ({ developer, operator, partner }: Partial<Failure.Hints>): AudienceHints | undefined => {
+  const more = {
+    ...(partner === undefined || partner.length === 0 ? {} : { partner }),
+    ...(operator === undefined || operator.length === 0 ? {} : { operator }),
+    ...(developer === undefined || developer.length === 0 ? {} : { developer })
+  }
+  return Object.keys(more).length === 0 ? undefined : more
+}
+
 /**
  * The rich policy. Status, gRPC code, visibility, retries and hints come from the declaration; what it leaves open comes from the
- * code, then from category and retryability. Hints for operators stay with operators, and a caller reads a generic title
- * where the contract would show the internal reason. Configuration is nobody's business outside: it leaves as `INTERNAL`.
+ * code, then from category and retryability. Each audience reads its own hints, and a client reads a generic title where
+ * the contract would show the internal reason. Configuration is nobody's business outside: it leaves as `INTERNAL`. How
+ * bad it is comes from the declaration, at least `Error` for a defect, and whom to wake from that: nobody up to `Info`, at a
+ * raised rate for `Warn`, every time for `Error` and `Fatal`.
  */
 export const standard: Policy = ({ classification, identity, origin }): ExposureDecision => {
   const { category } = identity
   const known = table.get(identity.code)
   const repeatable = classification.retry !== "never"
-  const http_status = classification.http ?? known?.http ?? (category === "biz" ? 400 : repeatable ? 503 : 500)
+  const declared = classification.http ?? known?.http ?? (category === "biz" ? 400 : repeatable ? 503 : 500)
+  // Whatever it was declared to be, thrown it is not the caller's fault.
+  const http_status = origin === "defect" ? Math.max(500, declared) : declared
   // What nobody declared was written for nobody in particular.
   const isPublic = origin === "failure" && classification.visibility === "public"
   const grpc_code =
     category === "conf"
       ? "INTERNAL"
       : (classification.grpc ?? known?.grpc ?? grpcOfStatus.get(http_status) ?? "INTERNAL")
+  const audience_hints = narrower(classification.hints)
+  const severity = severityOf(classification, origin)
   return {
     http_status,
     visibility: isPublic ? "public" : "internal",
     default_hints: classification.hints.client,
     retryable: repeatable,
-    operator_hints: classification.hints.operator,
+    ...(audience_hints === undefined ? {} : { audience_hints }),
     ...(isPublic ? {} : { title: titles.get(http_status) ?? (http_status < 500 ? identity.reason : "internal error") }),
-    grpc_code
+    grpc_code,
+    severity,
+    alert: alerts.get(identity.code) ?? alertOf[severity],
+    metric_labels: { "error.type": identity.code, "error.category": category }
   }
 }

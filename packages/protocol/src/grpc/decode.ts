@@ -1,8 +1,11 @@
 import { Category, Visibility } from "@holdfast/core"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
-import { isCode, type Said } from "../remote/bodies.ts"
-import { CarriedFailure } from "../snapshot/carried.ts"
+import { carriedIn, categoryOf, isCode, type Said, withCarried } from "../remote/bodies.ts"
+import { checkVersion, Refused } from "../remote/undecodable.ts"
+import type { CarriedFailure } from "../snapshot/carried.ts"
+import { remoteCode } from "../snapshot/remote.ts"
+import type { Violation } from "../snapshot/violations.ts"
 import { retryable, statusOf } from "./codes.ts"
 import { bytesOf, type Field, fields, intOf, textOf } from "./protobuf.ts"
 
@@ -34,7 +37,7 @@ const isServiceError = (u: unknown): u is ServiceError =>
 
 const decoded = (text: string): Uint8Array | undefined => {
   const bare = text.replace(/=+$/, "")
-  if (bare.length > most) return undefined
+  if (bare.length > most) throw new Refused("too_large")
   return Result.getOrUndefined(Base64.decode(bare.padEnd(Math.ceil(bare.length / 4) * 4, "=")))
 }
 
@@ -56,7 +59,10 @@ const readStatus = (bytes: Uint8Array): Status => {
 }
 
 const statusIn = (body: unknown): Status | undefined => {
-  if (isBytes(body)) return body.length > most ? undefined : readStatus(body)
+  if (isBytes(body)) {
+    if (body.length > most) throw new Refused("too_large")
+    return readStatus(body)
+  }
   if (typeof body === "string") {
     const bytes = decoded(body)
     return bytes === undefined ? undefined : readStatus(bytes)
@@ -92,27 +98,54 @@ const pauseOf = (retry: ReadonlyArray<Field> | undefined): number | undefined =>
   return intOf(delay, 1) * 1000 + intOf(delay, 2) / 1e6
 }
 
-const carriedIn = (text: string | undefined): CarriedFailure | undefined =>
-  text === undefined
-    ? undefined
-    : Option.getOrUndefined(Schema.decodeUnknownOption(CarriedFailure)(JSON.parse(text) as unknown))
+/** What cannot be read costs what came along, and not the failure. */
+const carriedFrom = (text: string | undefined): CarriedFailure | undefined => {
+  if (text === undefined) return undefined
+  try {
+    return carriedIn(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+/** Their codes went through upper case. */
+const violationsIn = (request: ReadonlyArray<Field> | undefined): { readonly violations?: ReadonlyArray<Violation> } =>
+  request === undefined
+    ? {}
+    : {
+        violations: bytesOf(request, 1).map((bytes) => {
+          const violation = fields(bytes)
+          return {
+            path: textOf(violation, 1),
+            code: textOf(violation, 3).toLowerCase(),
+            message: textOf(violation, 2)
+          }
+        })
+      }
 
 const hintsIn = (help: ReadonlyArray<Field> | undefined): ReadonlyArray<string> =>
   help === undefined ? [] : bytesOf(help, 1).map((link) => textOf(fields(link), 1))
 
 /** What a gRPC status says; one of another house by its canonical code. Throws at bytes that are none. */
 export const readGrpc = (body: unknown): Said | undefined => {
+  if (typeof body === "object" && body !== null) checkVersion(body)
   const status = statusIn(body)
   if (status === undefined || !(status.code >= 1 && status.code <= 16)) return undefined
   const { code: number, details, message } = status
   const metadata = metadataOf(details.get("ErrorInfo") ?? [])
+  const version = metadata.get("schema_version")
+  if (version !== undefined) checkVersion({ schema_version: Number(version) })
   const code = metadata.get("code") ?? ""
   const retry_after_ms = pauseOf(details.get("RetryInfo"))
-  const shared = { hints: hintsIn(details.get("Help")), retry_after_ms }
+  const shared = {
+    hints: hintsIn(details.get("Help")),
+    retry_after_ms,
+    ...violationsIn(details.get("BadRequest"))
+  }
   if (!isCode(code)) {
     return {
       ...shared,
-      code: "sys.remote_failure",
+      code: remoteCode,
       category: "sys",
       reason: message === "" ? "remote failure" : message,
       detail: null,
@@ -125,16 +158,15 @@ export const readGrpc = (body: unknown): Said | undefined => {
   const visibility = metadata.get("visibility")
   const title = metadata.get("title") ?? message
   const http = Number(metadata.get("http_status"))
-  const first = code.slice(0, code.indexOf("."))
-  return {
+  const said: Said = {
     ...shared,
     code,
-    category: isCategory(category) ? category : isCategory(first) ? first : "sys",
+    category: isCategory(category) ? category : categoryOf(code),
     reason: title,
     detail: visibility === "public" && message !== title ? message : null,
     status: Number.isInteger(http) && http >= 400 && http <= 599 ? http : (statusOf.get(number) ?? null),
     visibility: isVisibility(visibility) ? visibility : "internal",
-    retryable: metadata.get("retryable") === "true",
-    failure: carriedIn(metadata.get("failure"))
+    retryable: metadata.get("retryable") === "true"
   }
+  return withCarried(said, carriedFrom(metadata.get("failure")))
 }

@@ -1,13 +1,23 @@
-import type { GrpcCode } from "@holdfast/core"
+import { type GrpcCode, Report } from "@holdfast/core"
 import * as Base64 from "effect/encoding/Base64"
-import { carriedFor, isPublic, reasonFor, snapshotOf } from "../projection/input.ts"
+import { carriedFor } from "../projection/carry.ts"
+import {
+  hintsFor,
+  isInside,
+  messageFor,
+  type Options,
+  readsDetail,
+  reasonFor,
+  reportOf,
+  snapshotOf
+} from "../projection/input.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { cut } from "../text.ts"
 import { codeOf, numbers } from "./codes.ts"
 import { message, type Writer } from "./protobuf.ts"
 
 /** How a gRPC status is made. */
-export interface GrpcOptions extends ErrorSnapshot.Options {
+export interface GrpcOptions extends Options {
   /** Who speaks, for `ErrorInfo.domain`: a name such as `orders.example.org`. Default: `holdfast`. */
   readonly domain?: string
   /** Name of the request, for `RequestInfo`. Default: none. */
@@ -35,6 +45,7 @@ export interface GrpcStatus {
 const least = 1024
 const room = 8192
 const maxMessage = 1024
+const maxDebug = 4096
 const short = 128
 
 /** `biz.stock.unavailable` as `BIZ_STOCK_UNAVAILABLE`, at most 63 characters. */
@@ -54,14 +65,16 @@ const detailsOf = (
   options: GrpcOptions
 ): ReadonlyArray<() => Uint8Array | undefined> => {
   const { decision, identity, retry_after_ms, violations } = snapshot
-  const { failure } = carriedFor(snapshot, options)
+  const audience = options.audience ?? "client"
+  const hints = hintsFor(snapshot, audience)
+  const { failure } = carriedFor(snapshot, options.carry, audience)
   const info = (carried: boolean) => () =>
     any("ErrorInfo", (w) => {
       w.text(1, reasonOf(identity.code)).text(2, cut(options.domain ?? "holdfast", short))
       const metadata: Record<string, string> = {
         code: identity.code,
         category: identity.category,
-        title: cut(reasonFor(snapshot), short),
+        title: cut(reasonFor(snapshot, audience), short),
         http_status: String(decision.http_status),
         visibility: decision.visibility,
         retryable: String(decision.retryable),
@@ -80,7 +93,7 @@ const detailsOf = (
             )
           ),
     () =>
-      violations === undefined || !isPublic(snapshot)
+      violations === undefined || !readsDetail(snapshot, audience)
         ? undefined
         : any("BadRequest", (w) => {
             for (const { code, message: text, path } of violations) {
@@ -92,19 +105,26 @@ const detailsOf = (
       const { locale, snapshot: localized } = ErrorSnapshot.localize(snapshot, options.localization)
       return locale === undefined
         ? undefined
-        : any("LocalizedMessage", (w) => w.text(1, locale).text(2, reasonFor(localized)))
+        : any("LocalizedMessage", (w) => w.text(1, locale).text(2, reasonFor(localized, audience)))
     },
     () =>
       options.requestId === undefined
         ? undefined
         : any("RequestInfo", (w) => w.text(1, cut(options.requestId!, short))),
     () =>
-      decision.default_hints.length === 0
+      hints.length === 0
         ? undefined
         : any("Help", (w) => {
             const url = options.helpBase === undefined ? "" : options.helpBase + encodeURIComponent(identity.code)
-            for (const hint of decision.default_hints) w.message(1, (l) => l.text(1, hint).text(2, url))
+            for (const hint of hints) w.message(1, (l) => l.text(1, hint).text(2, url))
           }),
+    () =>
+      isInside(audience)
+        ? any("DebugInfo", (w) => {
+            if (identity.position !== null) w.text(1, identity.position)
+            w.text(2, cut(Report.verbose(reportOf(snapshot)), maxDebug))
+          })
+        : undefined,
     // Not a detail: what takes the place of the first when its fields are too large.
     info(false)
   ]
@@ -119,18 +139,21 @@ const statusOf = (code: number, text: string, details: ReadonlyArray<Uint8Array>
     for (const detail of details) w.bytes(3, detail)
   })
 
-/** As many details as fit: help goes first, then the request, the translation, the violations, the fields, the pause. */
+/**
+ * As many details as fit: what is for debugging goes first, then help, the request, the translation; then what is carried, so
+ * that these have room again; then the violations, the pause.
+ */
 const fitting = (code: number, text: string, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions) => {
   const budget = Math.max(least, options.budget ?? room)
   const all = detailsOf(snapshot, options)
   const [info, ...others] = all.slice(0, -1).map((make) => make())
   const fits = (bytes: Uint8Array) => base64Length(bytes) <= budget
-  for (const kept of [others.length, 4, 3, 2]) {
+  for (const kept of [others.length, 5, 4, 3, 2]) {
     const status = statusOf(code, text, [info!, ...others.slice(0, kept).filter((of) => of !== undefined)])
     if (fits(status)) return status
   }
   const bare = all.at(-1)!()!
-  for (const kept of [others.length, 4, 3, 2, 1, 0]) {
+  for (const kept of [others.length, 5, 4, 3, 2, 1, 0]) {
     const status = statusOf(code, text, [bare, ...others.slice(0, kept).filter((of) => of !== undefined)])
     if (fits(status)) return status
   }
@@ -143,7 +166,11 @@ const percent = (text: string): string =>
 
 /**
  * The failure as a gRPC status: the canonical code, the text a caller may read, and `google.rpc.Status` with `ErrorInfo`,
- * `RetryInfo`, `BadRequest`, `LocalizedMessage`, `RequestInfo` and `Help` where there is something to say. Never `DebugInfo`.
+ * `RetryInfo`, `BadRequest`, `LocalizedMessage`, `RequestInfo` and `Help` where there is something to say. `DebugInfo` is for
+ * operators and developers only.
+ *
+ * - `audience`: who reads it. Default: `client`. `carry`: default none. `domain`: default `holdfast`. `requestId`, `helpBase`,
+ *   `localization`: default none. `budget`: characters of the trailer. Default: 8192, at least 1024.
  *
  * @example
  * ```ts
@@ -160,7 +187,7 @@ export const toGrpc = (input: unknown, options: GrpcOptions = {}): GrpcStatus =>
   const snapshot = snapshotOf(input, options)
   const status = codeOf(snapshot)
   const code = numbers[status]
-  const text = cut((isPublic(snapshot) ? snapshot.identity.detail : null) ?? reasonFor(snapshot), maxMessage)
+  const text = cut(messageFor(snapshot, options.audience ?? "client"), maxMessage)
   const details = fitting(code, text, snapshot, options)
   return {
     code,

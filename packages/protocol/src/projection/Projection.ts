@@ -1,14 +1,16 @@
 /**
  * How a failure looks from outside: one shape for each kind of reader. Every projection takes a snapshot, or any error or
- * `Cause`, from which it makes one. None of them throws; all keys are always there, in the declared order.
+ * `Cause`, from which it makes one. None of them throws; all keys are always there, in the declared order. What each says goes
+ * by its `audience`.
  */
 import { Report } from "@holdfast/core"
-import type { Options } from "../snapshot/ErrorSnapshot.ts"
-import { allHints, isPublic, reasonFor, reportOf, snapshotOf } from "./input.ts"
+import { carriedFor } from "./carry.ts"
+import { hintsFor, messageFor, type Options, reportOf, seenBy, snapshotOf } from "./input.ts"
 import { rpcOf } from "./rpc.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
 
 export { type GrpcOptions, type GrpcStatus, toGrpc } from "../grpc/encode.ts"
+export type { Options } from "./input.ts"
 export { exitCode, Exit, type ExitTable } from "./exitCode.ts"
 export {
   CliProjection,
@@ -25,7 +27,9 @@ export { toProblem, type ProblemOptions } from "./problem.ts"
 export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
 
 /**
- * What an HTTP caller reads. A public failure shows its detail, else its reason; an internal one its reason only.
+ * What an HTTP caller reads. A public failure shows its detail, else its reason; an internal one its title only.
+ *
+ * - `audience`: who reads it. Default: `client`. `carry`: what goes along as `failure`. Default: nothing.
  *
  * @example
  * ```ts
@@ -37,20 +41,24 @@ export { renderUserDebug, renderUserDebugRedacted } from "./userDebug.ts"
  */
 export const toHttp = (input: unknown, options?: Options): HttpProjection => {
   const snapshot = snapshotOf(input, options)
+  const audience = options?.audience ?? "client"
   const { decision, identity } = snapshot
   return {
     status: decision.http_status,
     code: identity.code,
     category: identity.category,
-    message: isPublic(snapshot) ? (identity.detail ?? identity.reason) : reasonFor(snapshot),
+    message: messageFor(snapshot, audience),
     visibility: decision.visibility,
-    hints: decision.default_hints
+    hints: hintsFor(snapshot, audience),
+    ...carriedFor(snapshot, options?.carry, audience)
   }
 }
 
 /**
  * What somebody at a terminal reads: the compact text as summary, the verbose text as detail. Control characters are
  * escaped, so that no text can forge a line or colour one.
+ *
+ * - `audience`: who reads it. Default: `operator`. A `client` or `partner` reads nothing of operations and causes.
  *
  * @example
  * ```ts
@@ -61,22 +69,25 @@ export const toHttp = (input: unknown, options?: Options): HttpProjection => {
  * ```
  */
 export const toCli = (input: unknown, options?: Options): CliProjection => {
+  const audience = options?.audience ?? "operator"
   const snapshot = snapshotOf(input, options)
   const { decision, identity } = snapshot
-  const report = reportOf(snapshot)
+  const report = reportOf(seenBy(snapshot, audience))
   return {
     code: identity.code,
     category: identity.category,
     summary: Report.compact(report),
     detail: Report.verbose(report),
     visibility: decision.visibility,
-    hints: allHints(snapshot)
+    hints: hintsFor(snapshot, audience)
   }
 }
 
 /**
  * What goes into the structured log: everything but the position, whatever its visibility. Contexts come innermost first,
  * causes nearest first. Write it with {@link stringify} to get exactly one line.
+ *
+ * - `audience`: who reads it. Default: `operator`. For a `client` or `partner` it says nothing of operations and causes.
  *
  * @example
  * ```ts
@@ -92,7 +103,8 @@ export const toCli = (input: unknown, options?: Options): CliProjection => {
  * ```
  */
 export const toLog = (input: unknown, options?: Options): LogProjection => {
-  const snapshot = snapshotOf(input, options)
+  const audience = options?.audience ?? "operator"
+  const snapshot = seenBy(snapshotOf(input, options), audience)
   const { decision, identity, operation, report, root_metadata, source_frames } = snapshot
   return {
     code: identity.code,
@@ -102,7 +114,7 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
     operation,
     path: identity.path,
     visibility: decision.visibility,
-    hints: allHints(snapshot),
+    hints: hintsFor(snapshot, audience),
     root_metadata,
     context: report.context,
     source_frames
@@ -112,7 +124,8 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
 /**
  * What another program reads. The detail is there only if it is public; `retryable` says whether to send it again.
  *
- * - `carry`: whether the failure's own fields go along (`failure`), so that the other side rebuilds its class. Default: no.
+ * - `audience`: who reads it. Default: `client`. `carry`: what goes along as `failure`, so that the other side gets the
+ *   failure back, its class included. Default: nothing.
  *
  * @example
  * ```ts
@@ -124,7 +137,8 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
  * retryable // => true
  * ```
  */
-export const toRpc = (input: unknown, options?: Options): RpcProjection => rpcOf(snapshotOf(input, options), options)
+export const toRpc = (input: unknown, options?: Options): RpcProjection =>
+  rpcOf(snapshotOf(input, options), options?.carry, options?.audience ?? "client")
 
 // JSON leaves these as they are; terminals and line readers do not.
 const risky = /[\u007f-\u009f\u2028\u2029]/g

@@ -1,33 +1,83 @@
-import type { Report } from "@holdfast/core"
+import type { Audience, Report } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { view } from "../snapshot/view.ts"
+
+/** How a projection is made. */
+export interface Options extends ErrorSnapshot.Options {
+  /**
+   * Who reads it, and so what it says:
+   *
+   * - `client`: the detail of what is public, a generic title of what is internal, the hints for everybody
+   * - `partner`: the stable reason of what is internal, hints for partners, too
+   * - `operator`, `developer`: everything, and their hints
+   *
+   * Default: `client` for what crosses the network, `operator` for the CLI and the log, `developer` for user debug.
+   */
+  readonly audience?: Audience | undefined
+}
 
 /** What a projection is made from: a snapshot as it is, any error or `Cause` as far as it is looked at. */
 export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot =>
   Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => view(input, options))
 
-/** Whether the caller may read the detail. */
+/** Whether everybody may read the detail. */
 export const isPublic = ({ decision }: ErrorSnapshot.ErrorSnapshot): boolean => decision.visibility === "public"
 
-/** The summary for the caller. */
-export const reasonFor = (snapshot: ErrorSnapshot.ErrorSnapshot): string =>
-  isPublic(snapshot) ? snapshot.identity.reason : (snapshot.decision.title ?? snapshot.identity.reason)
+/** Whether this audience is at home here. */
+export const isInside = (audience: Audience): boolean => audience === "operator" || audience === "developer"
 
-/** The failure's own fields, where both the snapshot and whoever sends it out agree that they may leave. */
-export const carriedFor = (
-  snapshot: ErrorSnapshot.ErrorSnapshot,
-  options: ErrorSnapshot.Options | undefined
-): { readonly failure?: ErrorSnapshot.CarriedFailure } =>
-  snapshot.failure !== undefined && (options?.carry === "all" || (options?.carry === "public" && isPublic(snapshot)))
-    ? { failure: snapshot.failure }
-    : {}
+/** Whether this audience may read what happened this time. */
+export const readsDetail = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): boolean =>
+  isPublic(snapshot) || isInside(audience)
 
-/** What people inside may read: the hints for everybody, then those for operators. */
-export const allHints = ({
-  decision: { default_hints, operator_hints }
-}: ErrorSnapshot.ErrorSnapshot): ReadonlyArray<string> =>
-  operator_hints === undefined || operator_hints.length === 0 ? default_hints : [...default_hints, ...operator_hints]
+/** What happened this time, for this audience. */
+export const detailFor = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): string | null =>
+  readsDetail(snapshot, audience) ? snapshot.identity.detail : null
+
+/** The summary for this audience. */
+export const reasonFor = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): string =>
+  readsDetail(snapshot, audience) || audience === "partner"
+    ? snapshot.identity.reason
+    : (snapshot.decision.title ?? snapshot.identity.reason)
+
+/** Where there is room for one text: what happened, else the summary. */
+export const messageFor = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): string =>
+  detailFor(snapshot, audience) ?? reasonFor(snapshot, audience)
+
+const none: ReadonlyArray<string> = []
+
+/** The hints for everybody, then those of each narrower audience up to this one. */
+export const hintsFor = (
+  { decision: { audience_hints, default_hints } }: ErrorSnapshot.ErrorSnapshot,
+  audience: Audience
+): ReadonlyArray<string> => {
+  if (audience_hints === undefined || !(audience === "partner" || isInside(audience))) return default_hints
+  const { developer = none, operator = none, partner = none } = audience_hints
+  return [
+    ...default_hints,
+    ...partner,
+    ...(isInside(audience) ? operator : none),
+    ...(audience === "developer" ? developer : none)
+  ]
+}
+
+/** As much of a snapshot as this audience may read: nothing of what the program was doing, or of what lay underneath. */
+export const seenBy = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): ErrorSnapshot.ErrorSnapshot => {
+  if (isInside(audience)) return snapshot
+  const reason = reasonFor(snapshot, audience)
+  const detail = detailFor(snapshot, audience)
+  const { schema_version, decision, identity } = snapshot
+  return {
+    schema_version,
+    identity: { ...identity, reason, detail, position: null, path: null },
+    decision,
+    report: { reason, detail, position: null, context: [] },
+    operation: null,
+    root_metadata: {},
+    source_frames: []
+  }
+}
 
 /** A snapshot as the renderers of core read it. */
 export const reportOf = ({

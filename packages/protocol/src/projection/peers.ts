@@ -1,16 +1,27 @@
-import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { isPublic, reasonFor, snapshotOf } from "./input.ts"
+import { messageFor, type Options, readsDetail, snapshotOf } from "./input.ts"
 import { rpcOf } from "./rpc.ts"
 import type { GraphQlError, JsonRpcError, PeerProjection } from "./schema.ts"
 
-const peerOf = (snapshot: ErrorSnapshot.ErrorSnapshot, options: ErrorSnapshot.Options | undefined): PeerProjection => ({
-  ...rpcOf(snapshot, options),
-  ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
-  ...(isPublic(snapshot) && snapshot.violations !== undefined ? { violations: snapshot.violations } : {})
-})
-
-const messageOf = (snapshot: ErrorSnapshot.ErrorSnapshot): string =>
-  (isPublic(snapshot) ? snapshot.identity.detail : null) ?? reasonFor(snapshot)
+/** What the formats share that wrap the RPC projection: the text for people, and everything for programs. */
+const told = (
+  input: unknown,
+  options: Options | undefined
+): { readonly code: string; readonly message: string; readonly peer: PeerProjection } => {
+  const snapshot = snapshotOf(input, options)
+  const audience = options?.audience ?? "client"
+  const { retry_after_ms, violations } = snapshot
+  const { failure, ...rpc } = rpcOf(snapshot, options?.carry, audience)
+  return {
+    code: snapshot.identity.code,
+    message: messageFor(snapshot, audience),
+    peer: {
+      ...rpc,
+      ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+      ...(violations !== undefined && readsDetail(snapshot, audience) ? { violations } : {}),
+      ...(failure === undefined ? {} : { failure })
+    }
+  }
+}
 
 /** The codes that JSON-RPC 2.0 itself gives a meaning; everything else is a server error. */
 const jsonRpcCodes: ReadonlyMap<string, number> = new Map([
@@ -25,7 +36,7 @@ const serverError = -32_000
  * The failure as the `error` of a JSON-RPC 2.0 response; `data` is the RPC projection, with `retry_after_ms` and `violations` where
  * there is something to say. Invalid parameters are -32602, a missing method -32601, a bug -32603, everything else -32000.
  *
- * - `carry`: whether the failure's own fields go along. Default: no.
+ * - `audience`: default `client`. `carry`: default none.
  *
  * @example
  * ```ts
@@ -38,20 +49,16 @@ const serverError = -32_000
  * error.data.code // => "biz.validation_error"
  * ```
  */
-export const toJsonRpc = (input: unknown, options?: ErrorSnapshot.Options): JsonRpcError => {
-  const snapshot = snapshotOf(input, options)
-  return {
-    code: jsonRpcCodes.get(snapshot.identity.code) ?? serverError,
-    message: messageOf(snapshot),
-    data: peerOf(snapshot, options)
-  }
+export const toJsonRpc = (input: unknown, options?: Options): JsonRpcError => {
+  const { code, message, peer } = told(input, options)
+  return { code: jsonRpcCodes.get(code) ?? serverError, message, data: peer }
 }
 
 /**
  * The failure as one of the `errors` of a GraphQL response; `extensions` is the RPC projection, with `retry_after_ms` and
  * `violations` where there is something to say.
  *
- * - `carry`: whether the failure's own fields go along. Default: no.
+ * - `audience`: default `client`. `carry`: default none.
  *
  * @example
  * ```ts
@@ -63,7 +70,7 @@ export const toJsonRpc = (input: unknown, options?: ErrorSnapshot.Options): Json
  * extensions.code // => "biz.not_found"
  * ```
  */
-export const toGraphQl = (input: unknown, options?: ErrorSnapshot.Options): GraphQlError => {
-  const snapshot = snapshotOf(input, options)
-  return { message: messageOf(snapshot), extensions: peerOf(snapshot, options) }
+export const toGraphQl = (input: unknown, options?: Options): GraphQlError => {
+  const { message, peer } = told(input, options)
+  return { message, extensions: peer }
 }

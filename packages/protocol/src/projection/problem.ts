@@ -1,19 +1,28 @@
 import type { ProblemDetails } from "effect/http/ProblemDetails"
-import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { carriedFor, isPublic, reasonFor, snapshotOf } from "./input.ts"
+import type { Occurrence } from "../snapshot/occurrence.ts"
+import { carriedFor } from "./carry.ts"
+import { detailFor, hintsFor, type Options, readsDetail, reasonFor, snapshotOf } from "./input.ts"
 
 /** How problem details are made. */
-export interface ProblemOptions extends ErrorSnapshot.Options {
+export interface ProblemOptions extends Options {
   /** The beginning of the type URI, to which the code is appended. Default: none, and the type is `about:blank`. */
   readonly typeBase?: string
-  /** URI of this occurrence. Default: none. */
+  /** URI of this occurrence. Default: `urn:occurrence:` and the id of a snapshot that is stamped, else none. */
   readonly instance?: string
 }
 
+/** A name for the occurrence that is a URI and no address: nothing can be fetched there. */
+const instanceOf = (occurrence: Occurrence | undefined): string | undefined =>
+  occurrence === undefined ? undefined : `urn:occurrence:${encodeURIComponent(occurrence.id.toWellFormed())}`
+
 /**
- * The failure as RFC 9457 problem details, ready for Effect's `ProblemDetails.toResponse`. The detail is there only if it
- * is public; `code`, `category`, `retryable` and `hints` are extensions, as are `retry_after_ms`, `violations` (if public) and `failure` (if
- * carried) where there is something to say.
+ * The failure as RFC 9457 problem details, ready for Effect's `ProblemDetails.toResponse`. The detail is there only if the
+ * audience may read it; `code`, `category`, `visibility`, `retryable` and `hints` are extensions, as are `retry_after_ms`,
+ * `violations`, `trace_id` and `failure` (if carried) where there is something to say.
+ *
+ * - `typeBase`: the beginning of the type URI. Default: none, and the type is `about:blank`. `instance`: URI of this
+ *   occurrence. Default: `urn:occurrence:` and the id of a stamped snapshot. `audience`: default `client`. `carry`: default
+ *   none.
  *
  * @example
  * ```ts
@@ -29,19 +38,24 @@ export interface ProblemOptions extends ErrorSnapshot.Options {
  */
 export const toProblem = (input: unknown, options?: ProblemOptions): ProblemDetails => {
   const snapshot = snapshotOf(input, options)
-  const { decision, identity } = snapshot
+  const audience = options?.audience ?? "client"
+  const { decision, identity, occurrence, retry_after_ms, violations } = snapshot
+  const detail = detailFor(snapshot, audience)
+  const instance = options?.instance ?? instanceOf(occurrence)
   return {
     type: options?.typeBase === undefined ? "about:blank" : options.typeBase + encodeURIComponent(identity.code),
-    title: reasonFor(snapshot),
+    title: reasonFor(snapshot, audience),
     status: decision.http_status,
-    ...(isPublic(snapshot) && identity.detail !== null ? { detail: identity.detail } : {}),
-    ...(options?.instance === undefined ? {} : { instance: options.instance }),
+    ...(detail === null ? {} : { detail }),
+    ...(instance === undefined ? {} : { instance }),
     code: identity.code,
     category: identity.category,
+    visibility: decision.visibility,
     retryable: decision.retryable,
-    hints: decision.default_hints,
-    ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
-    ...(isPublic(snapshot) && snapshot.violations !== undefined ? { violations: snapshot.violations } : {}),
-    ...carriedFor(snapshot, options)
+    hints: hintsFor(snapshot, audience),
+    ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+    ...(violations !== undefined && readsDetail(snapshot, audience) ? { violations } : {}),
+    ...(occurrence?.trace_id === undefined ? {} : { trace_id: occurrence.trace_id }),
+    ...carriedFor(snapshot, options?.carry, audience)
   }
 }

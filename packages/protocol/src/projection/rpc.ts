@@ -1,21 +1,24 @@
+import type { Audience } from "@holdfast/core"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { carriedFor, isPublic, reasonFor } from "./input.ts"
+import { carriedFor } from "./carry.ts"
+import { detailFor, hintsFor, type Options, reasonFor } from "./input.ts"
 import type { RpcProjection } from "./schema.ts"
 
 export const rpcOf = (
   snapshot: ErrorSnapshot.ErrorSnapshot,
-  options: ErrorSnapshot.Options | undefined
+  carry: Options["carry"],
+  audience: Audience
 ): RpcProjection => {
   const { decision, identity } = snapshot
   return {
     status: decision.http_status,
     code: identity.code,
     category: identity.category,
-    reason: reasonFor(snapshot),
-    detail: isPublic(snapshot) ? identity.detail : null,
+    reason: reasonFor(snapshot, audience),
+    detail: detailFor(snapshot, audience),
     visibility: decision.visibility,
-    hints: decision.default_hints,
+    hints: hintsFor(snapshot, audience),
     retryable: decision.retryable,
-    ...carriedFor(snapshot, options)
+    ...carriedFor(snapshot, carry, audience)
   }
 }

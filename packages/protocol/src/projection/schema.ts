@@ -6,6 +6,11 @@ import { Violation } from "../snapshot/violations.ts"
 
 const hints = Schema.Array(Schema.String)
 
+const carried = {
+  /** What the format does not say, if it was asked for. */
+  failure: Schema.optionalKey(CarriedFailure)
+}
+
 /** What an HTTP caller reads. */
 export const HttpProjection = Schema.Struct({
   status: Schema.Int,
@@ -13,7 +18,8 @@ export const HttpProjection = Schema.Struct({
   category: Category,
   message: Schema.String,
   visibility: Visibility,
-  hints
+  hints,
+  ...carried
 })
 export type HttpProjection = typeof HttpProjection.Type
 
@@ -54,8 +60,7 @@ export const RpcProjection = Schema.Struct({
   visibility: Visibility,
   hints,
   retryable: Schema.Boolean,
-  /** The failure's own fields, if they were asked for. */
-  failure: Schema.optionalKey(CarriedFailure)
+  ...carried
 })
 export type RpcProjection = typeof RpcProjection.Type
 
@@ -87,9 +92,11 @@ export const ProblemProjection = Schema.Struct({
   instance: Schema.optionalKey(Schema.String),
   code: Schema.String,
   category: Category,
+  visibility: Visibility,
   retryable: Schema.Boolean,
   hints,
   ...more,
-  failure: Schema.optionalKey(CarriedFailure)
+  trace_id: Schema.optionalKey(Schema.String),
+  ...carried
 })
 export type ProblemProjection = typeof ProblemProjection.Type

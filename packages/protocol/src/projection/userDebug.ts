@@ -1,7 +1,7 @@
 import { Redaction, Report } from "@holdfast/core"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { quote } from "../text.ts"
-import { snapshotOf } from "./input.ts"
+import { type Options, seenBy, snapshotOf } from "./input.ts"
 
 const { indented, oneLine } = Report
 
@@ -36,9 +36,14 @@ const render = ({ decision, identity, report, root_metadata, source_frames }: Er
   ].join("\n")
 }
 
+const seen = (input: unknown, options: Options | undefined): ErrorSnapshot.ErrorSnapshot =>
+  seenBy(snapshotOf(input, options), options?.audience ?? "developer")
+
 /**
  * The failure on a few labelled lines, for somebody who looks into it: the detail whatever its visibility, and the root
  * cause. Known secrets are already gone; do not show it to callers all the same.
+ *
+ * - `audience`: who reads it. Default: `developer`. A `client` or `partner` reads nothing of operations and causes.
  *
  * @example
  * ```ts
@@ -49,8 +54,7 @@ const render = ({ decision, identity, report, root_metadata, source_frames }: Er
  * // => "http          : 500 internal retryable=true"
  * ```
  */
-export const renderUserDebug = (input: unknown, options?: ErrorSnapshot.Options): string =>
-  render(snapshotOf(input, options))
+export const renderUserDebug = (input: unknown, options?: Options): string => render(seen(input, options))
 
 /**
  * The same under a further redaction policy: the place for names that are no secret inside the house and are one outside.
@@ -69,5 +73,5 @@ export const renderUserDebug = (input: unknown, options?: ErrorSnapshot.Options)
  * Projection.renderUserDebugRedacted(failure, { redaction: Redaction.make({ keys: ["customer"] }) }).includes("ada") // => false
  * ```
  */
-export const renderUserDebugRedacted = (input: unknown, options?: ErrorSnapshot.Options): string =>
-  render(ErrorSnapshot.redact(snapshotOf(input, options), options?.redaction ?? Redaction.standard))
+export const renderUserDebugRedacted = (input: unknown, options?: Options): string =>
+  render(ErrorSnapshot.redact(seen(input, options), options?.redaction ?? Redaction.standard))

@@ -10,8 +10,8 @@ export {
   decodeLog,
   decodeProblem,
   decodeRpc,
-  decodeSnapshot,
-  UndecodableRemote
+  decodeSnapshot
 } from "./decode.ts"
+export { UndecodableRemote } from "./undecodable.ts"
 export type { Known } from "./known.ts"
 export { type Props, RemoteFailure } from "./failure.ts"

@@ -1,11 +1,15 @@
-import { Category } from "@holdfast/core"
-import { Option, Schema } from "effect"
+import { Category, Visibility } from "@holdfast/core"
+import { Option, Schema, Struct } from "effect"
 import { HttpProjection, LogProjection, PeerProjection, RpcProjection } from "../projection/schema.ts"
-import { CarriedFailure } from "../snapshot/carried.ts"
+import { CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
 import { fromUnknown } from "../snapshot/ErrorSnapshot.ts"
+import { remoteCode } from "../snapshot/remote.ts"
+import { Violation } from "../snapshot/violations.ts"
 import type { Props } from "./failure.ts"
+import { checkVersion } from "./undecodable.ts"
 
 const isCategory = Schema.is(Category)
+const isVisibility = Schema.is(Visibility)
 
 /** What becomes a label of metrics has to look like one. */
 export const isCode = (code: string): boolean => code.length <= 256 && /^[\w.-]+$/.test(code)
@@ -18,13 +22,17 @@ const isObject = (u: unknown): u is Readonly<Record<string, unknown>> =>
 const own = (body: Readonly<Record<string, unknown>>, key: string): unknown =>
   Object.hasOwn(body, key) ? body[key] : undefined
 
-/** A category that this version does not know is replaced by the one that the code names. */
-const withCategory = (body: unknown): unknown => {
-  if (!isObject(body) || isCategory(own(body, "category"))) return body
-  const code = own(body, "code")
-  const named = typeof code === "string" ? code.slice(0, code.indexOf(".")) : undefined
-  return { ...body, category: isCategory(named) ? named : "sys" }
+/** The category that a code names. */
+export const categoryOf = (code: string | undefined): Category => {
+  const named = code?.slice(0, code.indexOf("."))
+  return isCategory(named) ? named : "sys"
 }
+
+/** A category that this version does not know is replaced by the one that the code names. */
+const withCategory = (body: unknown): unknown =>
+  !isObject(body) || isCategory(own(body, "category"))
+    ? body
+    : { ...body, category: categoryOf(text(own(body, "code"))) }
 
 /** What a body says, whatever its format. */
 export interface Said extends Omit<Props, "detail" | "failure" | "path" | "retryAfter"> {
@@ -34,12 +42,53 @@ export interface Said extends Omit<Props, "detail" | "failure" | "path" | "retry
   readonly failure?: CarriedFailure | undefined
 }
 
-const reading =
-  <S extends Schema.ConstraintDecoder<unknown>>(schema: S, said: (body: S["Type"]) => Said) =>
-  (body: unknown): Said | undefined =>
-    Option.getOrUndefined(Option.map(Schema.decodeUnknownOption(schema)(withCategory(body)), said))
+const decodeCarried = Schema.decodeUnknownOption(CarriedFailure)
 
-export const readHttp = reading(HttpProjection, ({ message, ...body }) => ({
+/** What came along beside the format, if it is as it should be: else the format has to do. */
+export const carriedIn = (u: unknown): CarriedFailure | undefined =>
+  u === undefined ? undefined : Option.getOrUndefined(decodeCarried(u))
+
+/** What the format says, and what came along, which says it better. */
+export const withCarried = (said: Said, carried: CarriedFailure | undefined): Said => {
+  if (carried === undefined || carried.version !== carriedVersion) return said
+  const { decision, identity, origin, retry_after_ms, root_metadata, violations } = carried
+  const { position: _position, ...named } = identity ?? { position: null }
+  return {
+    ...said,
+    ...named,
+    ...(decision === undefined
+      ? {}
+      : {
+          decision,
+          status: decision.http_status,
+          visibility: decision.visibility,
+          hints: decision.default_hints,
+          retryable: decision.retryable
+        }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+    ...(violations === undefined ? {} : { violations }),
+    ...(root_metadata === undefined ? {} : { metadata: root_metadata }),
+    failure: carried
+  }
+}
+
+const reading = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  said: (body: S["Type"]) => Said
+): ((body: unknown) => Said | undefined) => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return (body) => {
+    if (!isObject(body)) return undefined
+    checkVersion(body)
+    const read = decode(withCategory(body))
+    return Option.isNone(read) ? undefined : withCarried(said(read.value), carriedIn(own(body, "failure")))
+  }
+}
+
+const carried = ["failure"] as const
+
+export const readHttp = reading(HttpProjection.mapFields(Struct.omit(carried)), ({ message, ...body }) => ({
   ...body,
   // One member held either of them; shown again as the detail, a public message stays what it was.
   reason: body.visibility === "public" ? body.code.slice(body.code.lastIndexOf(".") + 1).replaceAll("_", " ") : message,
@@ -47,23 +96,25 @@ export const readHttp = reading(HttpProjection, ({ message, ...body }) => ({
   retryable: [429, 503, 504].includes(body.status)
 }))
 
-export const readRpc = reading(RpcProjection, (body) => body)
+export const readRpc = reading(RpcProjection.mapFields(Struct.omit(carried)), (body) => body)
 
-const readPeer = reading(PeerProjection, (body) => body)
+const readPeer = reading(PeerProjection.mapFields(Struct.omit(carried)), (body) => body)
 
 /** The failure in the error of another protocol; without the member that is ours, all there is to know is its text. */
 const readWithin =
   (member: "data" | "extensions", wrapper: "error" | "errors") =>
   (body: unknown): Said | undefined => {
     if (!isObject(body)) return undefined
+    checkVersion(body)
     const wrapped = own(body, wrapper)
     const error = Array.isArray(wrapped) ? (wrapped[0] as unknown) : (wrapped ?? body)
     if (!isObject(error)) return undefined
+    checkVersion(error)
     const message = text(own(error, "message"))
     if (message === undefined) return undefined
     return (
       readPeer(own(error, member)) ?? {
-        code: "sys.remote_failure",
+        code: remoteCode,
         category: "sys",
         reason: message,
         detail: null,
@@ -86,39 +137,54 @@ export const readLog = reading(LogProjection, ({ root_metadata, ...body }) => ({
   retryable: false
 }))
 
-export const readSnapshot = (body: unknown): Said | undefined =>
-  Option.getOrUndefined(
-    Option.map(fromUnknown(body), ({ decision, failure, identity, retry_after_ms, root_metadata }) => ({
-      ...identity,
-      position: undefined,
-      metadata: root_metadata,
-      retry_after_ms,
-      failure,
-      status: decision.http_status,
-      visibility: decision.visibility,
-      hints: decision.default_hints,
-      retryable: decision.retryable
-    }))
-  )
+export const readSnapshot = (body: unknown): Said | undefined => {
+  if (isObject(body)) checkVersion(body)
+  const snapshot = Option.getOrUndefined(fromUnknown(body))
+  if (snapshot === undefined) return undefined
+  const { decision, failure, identity, origin, retry_after_ms, root_metadata, violations } = snapshot
+  const { position: _position, ...named } = identity
+  return {
+    ...named,
+    ...(origin === undefined ? {} : { origin }),
+    ...(violations === undefined ? {} : { violations }),
+    decision,
+    metadata: root_metadata,
+    retry_after_ms,
+    failure,
+    status: decision.http_status,
+    visibility: decision.visibility,
+    hints: decision.default_hints,
+    retryable: decision.retryable
+  }
+}
+
+const decodePause = Schema.decodeUnknownOption(Schema.Finite)
+const decodeViolations = Schema.decodeUnknownOption(Schema.Array(Violation))
 
 export const readProblem = (body: unknown): Said | undefined => {
   if (!isObject(body)) return undefined
-  const code = text(own(body, "code"))
+  checkVersion(body)
   const status = own(body, "status")
   const hints = own(body, "hints")
-  const known = withCategory({ code, category: own(body, "category") }) as { readonly category: Category }
+  const given = text(own(body, "code"))
+  const code = given !== undefined && isCode(given) ? given : remoteCode
+  const named = own(body, "category")
+  const category = isCategory(named) ? named : categoryOf(code)
   const detail = text(own(body, "detail")) ?? null
-  return {
-    code: code !== undefined && isCode(code) ? code : "sys.remote_failure",
-    category: known.category,
+  const visibility = own(body, "visibility")
+  const violations = Option.getOrUndefined(decodeViolations(own(body, "violations")))
+  const said: Said = {
+    code,
+    category,
     reason: text(own(body, "title")) ?? "remote failure",
     detail,
     status: typeof status === "number" && Number.isInteger(status) ? status : null,
-    // It does not say; without a detail there is nothing to hide.
-    visibility: detail !== null || known.category === "biz" ? "public" : "internal",
+    // Others do not say; without a detail there is nothing to hide.
+    visibility: isVisibility(visibility) ? visibility : detail !== null || category === "biz" ? "public" : "internal",
     hints: Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
     retryable: own(body, "retryable") === true,
-    retry_after_ms: Option.getOrUndefined(Schema.decodeUnknownOption(Schema.Finite)(own(body, "retry_after_ms"))),
-    failure: Option.getOrUndefined(Schema.decodeUnknownOption(CarriedFailure)(own(body, "failure")))
+    retry_after_ms: Option.getOrUndefined(decodePause(own(body, "retry_after_ms"))),
+    ...(violations === undefined ? {} : { violations })
   }
+  return withCarried(said, carriedIn(own(body, "failure")))
 }

@@ -1,6 +1,11 @@
-import { Failure, type Retryability } from "@holdfast/core"
-import { Effect, Schema } from "effect"
-import { isBounded } from "../snapshot/carried.ts"
+import { type Failure, Operation } from "@holdfast/core"
+import { Effect } from "effect"
+import { checked } from "../exposure/checked.ts"
+import type { ExposureDecision } from "../exposure/decision.ts"
+import { readGrpc } from "../grpc/decode.ts"
+import { type CarriedFailure, isBounded } from "../snapshot/carried.ts"
+import { limitMetadata } from "../snapshot/limits.ts"
+import { limitViolations, remember } from "../snapshot/violations.ts"
 import { cut } from "../text.ts"
 import {
   isCode,
@@ -14,86 +19,81 @@ import {
   type Said
 } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
-import { readGrpc } from "../grpc/decode.ts"
 import { type Known, rebuild } from "./known.ts"
+import { Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
 
-const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, excerpt: 256 } as const
-
-/** The other side answered something that is no failure of ours. */
-export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
-  "UndecodableRemote",
-  {
-    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`, `json-rpc`, `graphql`. */
-    format: Schema.String,
-    /** How the body begins. It is somebody else's text: no projection shows it. */
-    excerpt: Schema.String,
-    /** The HTTP status it came with. */
-    status: Schema.optionalKey(Schema.Int)
-  },
-  {
-    code: "sys.undecodable_remote_failure",
-    detail: ({ format, status }) =>
-      `the body is no ${format} failure${status === undefined ? "" : `, and the status is ${status}`}`,
-    http: 502
-  }
-) {
-  constructor(props: UndecodableProps, options?: Schema.MakeOptions) {
-    super(props, options)
-    // Nobody who could say so was reached, but the status says whether to come back.
-    const retry = this.status === undefined ? undefined : retryOf.get(this.status)
-    if (retry !== undefined) {
-      Object.defineProperty(this, Failure.TypeId, { value: { ...UndecodableRemote.declared, retry, severity: "Warn" } })
-    }
-  }
-}
-
-interface UndecodableProps extends Failure.Extras {
-  readonly format: string
-  readonly excerpt: string
-  readonly status?: number
-}
-
-const retryOf: ReadonlyMap<number, Retryability> = new Map([
-  [408, "transient"],
-  [429, "throttled"],
-  [502, "transient"],
-  [503, "transient"],
-  [504, "transient"]
-])
+const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, segments: 256 } as const
 
 const parse = (body: unknown): unknown => {
   if (typeof body !== "string") return body
-  return body.length > limits.body ? undefined : (JSON.parse(body) as unknown)
+  if (body.length > limits.body) throw new Refused("too_large")
+  try {
+    return JSON.parse(body) as unknown
+  } catch {
+    throw new Refused("not_json")
+  }
 }
+
+/** A decision that no policy could have made is none. */
+const decisionIn = (decision: ExposureDecision | undefined): ExposureDecision | undefined => {
+  try {
+    return decision && checked(decision)
+  } catch {
+    return undefined
+  }
+}
+
+/** The own fields of what came along: all else is said by the failure itself. */
+const fieldsIn = ({ data, version }: CarriedFailure): CarriedFailure | undefined =>
+  data !== undefined && isBounded(data) ? { version, data } : undefined
+
+const text = (of: string): string => cut(of, limits.text)
 
 /** What was said, as a failure; nothing where its code could not be a label of metrics. @internal */
 export const remoteOf = (said: Said): RemoteFailure | undefined => {
-  const { category, code, detail, failure, hints, metadata, path, reason, retry_after_ms, retryable } = said
-  const { status, visibility } = said
+  const { category, code, detail, hints, metadata, path, reason, retryable, status, violations, visibility } = said
   if (!isCode(code)) return undefined
+  const decision = decisionIn(said.decision)
+  const failure = said.failure && fieldsIn(said.failure)
   return new RemoteFailure({
     code,
     category,
-    reason: cut(reason, limits.text),
+    reason: text(reason),
     status,
     visibility,
     hints: hints.slice(0, limits.hints).map((hint) => cut(hint, limits.hint)),
     retryable,
-    ...(path === undefined || path === null ? {} : { path: cut(path, limits.text) }),
-    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
-    ...(failure === undefined || !isBounded(failure) ? {} : { failure }),
-    ...(detail === null ? {} : { detail: cut(detail, limits.text) }),
-    ...(retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, retry_after_ms) })
+    ...(path === undefined || path === null ? {} : { path: text(path) }),
+    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata: limitMetadata(metadata) }),
+    ...(violations === undefined ? {} : { violations: limitViolations(violations) }),
+    ...(decision === undefined ? {} : { decision }),
+    ...(said.origin === undefined ? {} : { origin: said.origin }),
+    ...(failure === undefined ? {} : { failure }),
+    ...(detail === null ? {} : { detail: text(detail) }),
+    ...(said.retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, said.retry_after_ms) })
   })
 }
 
-const excerptOf = (body: unknown): string => {
-  try {
-    if (body instanceof Uint8Array) return ""
-    return cut((typeof body === "string" ? body : JSON.stringify(body)) ?? "", limits.excerpt)
-  } catch {
-    return ""
-  }
+const noPath: ReadonlyArray<string> = []
+
+/** What the other side was doing is what this one was doing further inside. */
+const placed = (failure: Failure.Any, { metadata, path }: RemoteFailure): Effect.Effect<Failure.Any> => {
+  if (path === undefined && metadata === undefined) return Effect.succeed(failure)
+  const segments = path === undefined ? noPath : Operation.splitPath(path).slice(0, limits.segments)
+  const inside = metadata === undefined ? Effect.fail(failure) : Operation.annotate(Effect.fail(failure), { metadata })
+  return Effect.flip(segments.reduceRight((self, segment) => Operation.doing(self, segment), inside))
+}
+
+/** What another program reported, in its place here: as its class where that is known, inside of what it was doing. @internal */
+export const arrived = (
+  remote: RemoteFailure,
+  carried: CarriedFailure | undefined,
+  known: ReadonlyArray<Known>
+): Effect.Effect<Failure.Any> => {
+  // A class would be a declared failure again, and what was thrown over there was none.
+  const failure = (remote.origin === undefined ? rebuild(remote, carried, known) : undefined) ?? remote
+  if (remote.violations !== undefined) remember(failure, remote.violations)
+  return placed(failure, remote)
 }
 
 /**
@@ -124,33 +124,28 @@ const decoderWith =
   (format: string, read: (body: unknown) => Said | undefined, isJson = true): DecoderWith =>
   (body, known, context) =>
     Effect.suspend(() => {
-      let failure: Failure.Any | undefined
+      let thrown: unknown
       try {
         const inside = read(isJson ? parse(body) : body)
         const said = inside && completed(inside, context)
         const remote = said && remoteOf(said)
-        failure = remote && (rebuild(remote, said.failure, known) ?? remote)
-      } catch {
-        failure = undefined
+        if (remote !== undefined) return arrived(remote, said?.failure, known)
+      } catch (error) {
+        thrown = error
       }
-      return failure === undefined ? Effect.fail(undecodable(format, body, context)) : Effect.succeed(failure)
+      return Effect.fail(undecodable(format, body, thrown, context))
     })
 
 /** A header rounds the pause to seconds and the body does not; whoever says when to come back says that one may. */
-const completed = (said: Said, { retry_after_ms, status }: Context): Said => ({
-  ...said,
-  status: status ?? said.status,
-  retry_after_ms: said.retry_after_ms ?? retry_after_ms,
-  retryable: said.retryable || retry_after_ms !== undefined
-})
-
-const undecodable = (format: string, body: unknown, { retry_after_ms, status }: Context): UndecodableRemote =>
-  new UndecodableRemote({
-    format,
-    excerpt: excerptOf(body),
-    ...(status === undefined ? {} : { status }),
-    ...(retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, retry_after_ms) })
-  })
+const completed = (said: Said, { retry_after_ms, status }: Context): Said => {
+  const pause = said.retry_after_ms ?? retry_after_ms
+  return {
+    ...said,
+    status: status ?? said.status,
+    retry_after_ms: pause,
+    retryable: said.retryable || pause !== undefined
+  }
+}
 
 const nothing: Context = {}
 

@@ -1,7 +1,10 @@
 import { Category, Failure, Visibility } from "@holdfast/core"
 import { ErrorReporter, Schema } from "effect"
+import { ExposureDecision, Undeclared } from "../exposure/decision.ts"
 import { CarriedFailure } from "../snapshot/carried.ts"
+import { remoteCode } from "../snapshot/remote.ts"
 import * as ErrorSnapshot from "../snapshot/schema.ts"
+import { Violation } from "../snapshot/violations.ts"
 
 /** What the other side said. */
 export interface Props extends Failure.Extras {
@@ -20,6 +23,12 @@ export interface Props extends Failure.Extras {
   readonly path?: string
   /** What its operations say for machines, where the format says it. */
   readonly metadata?: ErrorSnapshot.Metadata
+  /** What is wrong with the request, where the format says it. */
+  readonly violations?: ReadonlyArray<Violation>
+  /** All that it decided about its exposure, where the format says it. */
+  readonly decision?: ExposureDecision
+  /** How it came about, where the format says that it was no declared failure. */
+  readonly origin?: Undeclared
   /** Its own fields, where they came along and nobody has rebuilt its class from them yet. */
   readonly failure?: CarriedFailure
 }
@@ -51,15 +60,19 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
     retryable: Schema.Boolean,
     path: Schema.optionalKey(Schema.String),
     metadata: Schema.optionalKey(ErrorSnapshot.Metadata),
+    violations: Schema.optionalKey(Schema.Array(Violation)),
+    decision: Schema.optionalKey(ExposureDecision),
+    origin: Schema.optionalKey(Undeclared),
     failure: Schema.optionalKey(CarriedFailure)
   },
-  { code: "sys.remote_failure" }
+  { code: remoteCode }
 ) {
   constructor(props: Props, options?: Schema.MakeOptions) {
     super(props, options)
-    const { category, code, detail, hints, reason, retryable, status, visibility } = this
+    const { category, code, decision, detail, hints, reason, retryable, status, visibility } = this
+    const { developer = [], operator = [], partner = [] } = decision?.audience_hints ?? {}
     const retry = retryable ? "transient" : "never"
-    const severity = category === "biz" ? "Info" : retryable ? "Warn" : "Error"
+    const severity = decision?.severity ?? (category === "biz" ? "Info" : retryable ? "Warn" : "Error")
     const http = status !== null && status >= 400 && status <= 599 ? status : undefined
     // The class was declared with a code of its own; each instance speaks with the code it was sent with.
     Object.defineProperties(this, {
@@ -74,7 +87,12 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
           visibility,
           health: category === "biz" ? "success" : category === "conf" ? "ignored" : "failure",
           http,
-          hints: { client: hints, operator: [] }
+          grpc: decision?.grpc_code,
+          // Only the log says no status, and its hints were written for operators.
+          hints:
+            status === null
+              ? { client: [], partner, operator: [...hints, ...operator], developer }
+              : { client: hints, partner, operator, developer }
         }
       },
       message: { value: detail === undefined ? reason : `${reason}: ${detail}` },

@@ -49,7 +49,7 @@ export const rebuild = (
   const pause = retryAfter === undefined ? {} : { retryAfter: Duration.toMillis(retryAfter) }
   const said = { _tag: Class.declared.tag, ...(detail === undefined ? {} : { detail }), ...pause }
   const full =
-    carried?.version === carriedVersion && carried.data["_tag"] === Class.declared.tag
+    carried?.version === carriedVersion && carried.data?.["_tag"] === Class.declared.tag
       ? decode({ ...pause, ...carried.data })
       : Option.none<Failure.Any>()
   return Option.getOrUndefined(Option.orElse(full, () => decode(said)))

@@ -57,13 +57,20 @@ const decodeOption = Schema.decodeUnknownOption(ErrorSnapshot)
 
 const members = ["schema_version", "identity", "decision", "report", "root_metadata", "source_frames"]
 
+/** Whoever may not come back need not know when. */
+const consistent = (snapshot: ErrorSnapshot): ErrorSnapshot => {
+  if (snapshot.decision.retryable || snapshot.retry_after_ms === undefined) return snapshot
+  const { retry_after_ms: _pause, ...rest } = snapshot
+  return rest
+}
+
 /** A snapshot that is one, or that can be decoded as one. Anything else, hostile look-alikes included, is none. */
 export const fromUnknown = (u: unknown): Option.Option<ErrorSnapshot> => {
   try {
     if (typeof u !== "object" || u === null) return Option.none()
     if (isOurs(u)) return Option.some(u)
     if (!members.every((member) => member in u)) return Option.none()
-    return decodeOption(u)
+    return Option.map(decodeOption(u), consistent)
   } catch {
     return Option.none()
   }

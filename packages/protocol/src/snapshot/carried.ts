@@ -1,13 +1,28 @@
-import { Failure, type Redaction } from "@holdfast/core"
+import { Failure, Identity, type Redaction } from "@holdfast/core"
 import { Option, Schema } from "effect"
+import { ExposureDecision, Undeclared } from "../exposure/decision.ts"
+import { Metadata } from "./metadata.ts"
+import { isRemote } from "./remote.ts"
+import { Violation } from "./violations.ts"
 
-/** The version of the member that carries a failure's own fields. Another one is not read. */
+/** The version of the member that carries what a format itself does not say. Another one is not read. */
 export const carriedVersion = 1
 
-/** The fields of a declared failure as its own schema encodes them, secrets masked. */
+/**
+ * What a format itself does not say, so that the other side gets the failure back: its own fields, and what there is to know
+ * about it. The same in every format; each of its members may be missing.
+ */
 export const CarriedFailure = Schema.Struct({
   version: Schema.Int,
-  data: Schema.Record(Schema.String, Schema.Unknown)
+  /** The fields of a declared failure as its own schema encodes them, secrets masked. */
+  data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  /** Without the position. */
+  identity: Schema.optionalKey(Identity.Identity),
+  decision: Schema.optionalKey(ExposureDecision),
+  origin: Schema.optionalKey(Undeclared),
+  retry_after_ms: Schema.optionalKey(Schema.Finite),
+  violations: Schema.optionalKey(Schema.Array(Violation)),
+  root_metadata: Schema.optionalKey(Metadata)
 })
 export type CarriedFailure = typeof CarriedFailure.Type
 
@@ -15,9 +30,9 @@ export type CarriedFailure = typeof CarriedFailure.Type
 const maxCarried = 16_384
 
 /** Whether fields that came from elsewhere are no more than would have been sent from here. */
-export const isBounded = (carried: CarriedFailure): boolean => {
+export const isBounded = (data: object): boolean => {
   try {
-    return JSON.stringify(carried).length <= maxCarried
+    return JSON.stringify(data).length <= maxCarried
   } catch {
     return false
   }
@@ -64,12 +79,16 @@ export const carry = (
     const known = secrets()
     if (known === undefined) return undefined
     const leaf = Failure.leafOf(error)
-    const encoded = Option.getOrUndefined(encoderOf(leaf)?.(leaf) ?? Option.none())
+    // What another program said about its failure is no field of the failure; the fields it sent along are.
+    const isPassedOn = isRemote(leaf)
+    const encoded = isPassedOn
+      ? (leaf as { readonly failure?: CarriedFailure }).failure?.data
+      : Option.getOrUndefined(encoderOf(leaf)?.(leaf) ?? Option.none())
     const json = encoded === undefined ? undefined : JSON.stringify(encoded)
     if (json === undefined || json.length > maxCarried) return undefined
     const clean = scrub(JSON.parse(json), (text) => policy.text(text, known).toWellFormed(), policy)
     if (typeof clean !== "object" || clean === null || Array.isArray(clean)) return undefined
-    const own = leaf.detail === undefined || detail === null ? {} : { detail }
+    const own = isPassedOn || leaf.detail === undefined || detail === null ? {} : { detail }
     return { version: carriedVersion, data: { ...clean, ...own } }
   } catch {
     return undefined

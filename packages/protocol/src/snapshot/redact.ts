@@ -61,6 +61,7 @@ export const redactWith = (snapshot: ErrorSnapshot, given: Redaction.Policy): Er
     operation: optional(snapshot.operation, scrub),
     root_metadata: metadata(snapshot.root_metadata, scrub),
     source_frames: snapshot.source_frames.map((of) => frame(of, scrub)),
+    ...(snapshot.origin === undefined ? {} : { origin: snapshot.origin }),
     ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
     ...(snapshot.occurrence === undefined ? {} : { occurrence: snapshot.occurrence }),
     // Their keys are the failure's own: what a further policy would leave of them rebuilds nothing.

@@ -1,13 +1,12 @@
 import { Category, Identity } from "@holdfast/core"
 import { Schema } from "effect"
-import { ExposureDecision } from "../exposure/decision.ts"
+import { ExposureDecision, Undeclared } from "../exposure/decision.ts"
 import { CarriedFailure } from "./carried.ts"
+import { Metadata } from "./metadata.ts"
 import { Occurrence } from "./occurrence.ts"
 import { Violation } from "./violations.ts"
 
-/** Text, boolean or finite number, by key. */
-export const Metadata = Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Finite]))
-export type Metadata = typeof Metadata.Type
+export { Metadata } from "./metadata.ts"
 
 /** One step of what the program was doing. */
 export const Context = Schema.Struct({
@@ -59,6 +58,8 @@ export const ErrorSnapshot = Schema.Struct({
   /** The metadata of all contexts, the innermost winning; keys in order. */
   root_metadata: Metadata,
   source_frames: Schema.Array(SourceFrame),
+  /** How it came about. Absent: it was declared and raised. */
+  origin: Schema.optionalKey(Undeclared),
   /** How long to wait before it is tried again. Absent: nobody said. */
   retry_after_ms: Schema.optionalKey(Schema.Finite),
   /** What is wrong with the request, piece by piece. Absent: nothing. */

@@ -1,11 +1,19 @@
 import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core"
 import { Cause, Duration } from "effect"
-import { closed, type ExposureDecision, type Origin, type Policy, type Subject } from "../exposure/decision.ts"
+import {
+  closed,
+  type ExposureDecision,
+  type Origin,
+  type Policy,
+  type Subject,
+  type Undeclared
+} from "../exposure/decision.ts"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import { type CarriedFailure, carry as carried } from "./carried.ts"
 import { guard } from "./guard.ts"
 import { limitContexts, limitFrames, limitIdentity, limitMetadata } from "./limits.ts"
 import { adopt } from "./ours.ts"
+import { isRemote } from "./remote.ts"
 import {
   type Context,
   type DiagnosticReport,
@@ -18,8 +26,11 @@ import { secretsIn } from "./secrets.ts"
 import { type Violation, violationsOf } from "./violations.ts"
 
 /**
- * Whose fields are carried, so that the other side can rebuild the declared class: `public` those of failures whose detail
- * may be shown to callers, `all` everybody's, which is for peers inside the house.
+ * What goes along beside what a format says, so that the other side gets the failure back, its declared class included:
+ *
+ * - `all`: identity, decision, pause, violations, metadata and own fields of every failure, whoever the audience is. For
+ *   programs of the same house
+ * - `public`: the same of failures whose detail may be shown to callers, without metadata, path, and hints for others
  */
 export type Carry = "public" | "all"
 
@@ -31,7 +42,7 @@ export interface Options {
   readonly redaction?: Redaction.Policy
   /** The application's own table for foreign errors. Default: none. */
   readonly classify?: Classifier.Classify
-  /** Whether the failure's own fields go along, secrets masked. Default: no. */
+  /** Whether what a format does not say goes along, secrets masked. Default: no. */
   readonly carry?: Carry
 }
 
@@ -39,7 +50,8 @@ const originOf = (error: unknown, subject: Identity.Subject): Origin => {
   if (isCause(error) && !error.reasons.some(Cause.isFailReason)) {
     return error.reasons.length > 0 && error.reasons.every(Cause.isInterruptReason) ? "interruption" : "defect"
   }
-  return isDeclared(subject) ? "failure" : "foreign"
+  if (!isDeclared(subject)) return "foreign"
+  return isRemote(subject.error as Failure.Any) ? originElsewhere(subject) : "failure"
 }
 
 const isCause = (error: unknown): error is Cause.Cause<unknown> => {
@@ -58,6 +70,11 @@ const isDeclared = ({ classification, error }: Identity.Subject): boolean => {
     return false
   }
 }
+
+/** What another program keeps to itself was written for nobody here, whatever the policy here makes of its category. */
+const originElsewhere = ({ classification, error }: Identity.Subject): Origin =>
+  (error as { readonly origin?: Undeclared }).origin ??
+  (classification.visibility === "internal" ? "foreign" : "failure")
 
 const outermostAction = (contexts: ReadonlyArray<Context>): string | null =>
   contexts.findLast((context) => context.action !== null)?.action ?? null
@@ -95,6 +112,7 @@ export class View implements ErrorSnapshot {
   readonly decision: ExposureDecision
   /** What the policy threw, if it could not make a decision. */
   readonly defects: ReadonlyArray<unknown>
+  declare readonly origin?: Undeclared
   declare readonly retry_after_ms?: number
   declare readonly violations?: ReadonlyArray<Violation>
   declare readonly failure?: CarriedFailure
@@ -109,11 +127,14 @@ export class View implements ErrorSnapshot {
     const guarding = guard(redaction)
     this.#report = Report.of(error, { redaction: guarding, ...(classify === undefined ? {} : { classify }) })
     this.identity = limitIdentity(this.#report.identity)
-    const about = asked(this, subject.classification, originOf(error, subject))
+    const origin = originOf(error, subject)
+    if (origin !== "failure") this.origin = origin
+    const about = asked(this, subject.classification, origin)
     const { decision, defects } = ExposurePolicy.attempt(policy, about)
     this.decision = decision
     this.defects = defects
-    const pause = Classifier.retryAfterOf(subject.error)
+    // One source says whether to come back: a pause before what must not be tried again would be another one.
+    const pause = decision.retryable ? Classifier.retryAfterOf(subject.error) : undefined
     if (pause !== undefined) this.retry_after_ms = millis(pause)
     const secrets = () => secretsIn(error, subject.contexts, guarding)
     const violations = violationsOf(subject.error, guarding, secrets)
@@ -146,8 +167,8 @@ export class View implements ErrorSnapshot {
 
   /** The snapshot itself. */
   plain(): ErrorSnapshot {
-    const { decision, failure, identity, operation, report, retry_after_ms, root_metadata, source_frames, violations } =
-      this
+    const { decision, failure, identity, operation, origin, report, root_metadata, source_frames } = this
+    const { retry_after_ms, violations } = this
     return adopt({
       schema_version: schemaVersion,
       identity,
@@ -156,6 +177,7 @@ export class View implements ErrorSnapshot {
       operation,
       root_metadata,
       source_frames,
+      ...(origin === undefined ? {} : { origin }),
       ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
       ...(violations === undefined ? {} : { violations }),
       ...(failure === undefined ? {} : { failure })

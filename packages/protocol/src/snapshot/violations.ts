@@ -15,6 +15,17 @@ export type Violation = typeof Violation.Type
 
 const most = 64
 
+/** As many violations as are shown, their texts cleaned and cut. */
+export const limitViolations = (
+  violations: ReadonlyArray<Violation>,
+  clean: (text: string) => string = (text) => text
+): ReadonlyArray<Violation> => {
+  const text = (value: string): string => cut(clean(value), 512)
+  return violations
+    .slice(0, most)
+    .map(({ code, message, path }) => ({ path: text(path), code: text(code), message: text(message) }))
+}
+
 const isViolations = Schema.is(Schema.Array(Violation))
 
 const leaves = (issue: unknown, path: ReadonlyArray<PropertyKey>, into: Array<Violation>, depth: number): void => {
@@ -47,6 +58,13 @@ const ofSchemaError = (error: unknown): ReadonlyArray<Violation> => {
   return found
 }
 
+/** What another program said about a failure that came back as a class of ours, which has no room for it. */
+const told = new WeakMap<object, ReadonlyArray<Violation>>()
+
+/** Remembers what was wrong with a request, beside the failure that says so. */
+export const remember = (failure: object, violations: ReadonlyArray<Violation>): void =>
+  void told.set(failure, violations)
+
 /**
  * What is wrong with the request, piece by piece: the failure's own field `violations`, else what a `SchemaError` says, if
  * the failure is one or has one as its cause.
@@ -60,14 +78,11 @@ export const violationsOf = (
     if (typeof error !== "object" || error === null) return []
     const { cause, violations } = error as { readonly cause?: unknown; readonly violations?: unknown }
     const own = isViolations(violations) ? violations : undefined
-    const found = own ?? [...ofSchemaError(error), ...ofSchemaError(cause)]
+    const found = own ?? told.get(error) ?? [...ofSchemaError(error), ...ofSchemaError(cause)]
     if (found.length === 0) return []
     const known = secrets()
     if (known === undefined) return []
-    const text = (value: string): string => cut(policy.text(value, known), 512)
-    return found
-      .slice(0, most)
-      .map(({ code, message, path }) => ({ path: text(path), code: text(code), message: text(message) }))
+    return limitViolations(found, (text) => policy.text(text, known))
   } catch {
     return []
   }

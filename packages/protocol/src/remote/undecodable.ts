@@ -1,0 +1,126 @@
+import { Failure, type Retryability } from "@holdfast/core"
+import { Schema } from "effect"
+import { schemaVersion } from "../snapshot/schema.ts"
+import { cut } from "../text.ts"
+
+const limits = { excerpt: 256, version: 32 } as const
+
+/** What a body can lack: it cannot be parsed, is too large, is another thing, is of a version that is not known here. */
+export const Problem = Schema.Literals(["not_json", "too_large", "unexpected_shape", "unsupported_version"])
+export type Problem = typeof Problem.Type
+
+/** Thrown while a body is read that is not to be read any further. */
+export class Refused {
+  readonly problem: Problem
+  readonly version: unknown
+
+  constructor(problem: Problem, version?: unknown) {
+    this.problem = problem
+    this.version = version
+  }
+}
+
+/** What does not say its version is of the first one, which no format but the snapshot wrote down. */
+export const checkVersion = (body: object): void => {
+  if (!Object.hasOwn(body, "schema_version")) return
+  const { schema_version: version } = body as { readonly schema_version?: unknown }
+  if (version !== schemaVersion) throw new Refused("unsupported_version", version)
+}
+
+interface Fields {
+  readonly format: string
+  readonly problem: Problem
+  readonly status?: number
+  readonly version?: string
+}
+
+const problems: Readonly<Record<Problem, (fields: Fields) => string>> = {
+  not_json: ({ format }) => `the body is no JSON, so it is no ${format} failure; look for a proxy in between`,
+  too_large: ({ format }) => `the body is larger than any ${format} failure; look at what answers at this address`,
+  unexpected_shape: ({ format }) => `the body is no ${format} failure; decode it as what the other side sends`,
+  unsupported_version: ({ format, version }) =>
+    `the body is a ${format} failure of version ${version}, and this program reads version ${schemaVersion}; update it`
+}
+
+/**
+ * The other side answered something that is no failure of ours. Its status says whether to try again, as does a pause that
+ * the other side asked for.
+ */
+export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
+  "UndecodableRemote",
+  {
+    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`, `json-rpc`, `graphql`. */
+    format: Schema.String,
+    /** What is wrong with it. */
+    problem: Problem,
+    /** How the body begins. It is somebody else's text: no projection shows it. */
+    excerpt: Schema.String,
+    /** The HTTP status it came with. */
+    status: Schema.optionalKey(Schema.Int),
+    /** The version it is of, if that is the problem. */
+    version: Schema.optionalKey(Schema.String)
+  },
+  {
+    code: "sys.undecodable_remote_failure",
+    detail: (fields) =>
+      `${fields.status === undefined ? "" : `status ${fields.status}: `}${problems[fields.problem](fields)}`,
+    http: 502
+  }
+) {
+  constructor(props: UndecodableProps, options?: Schema.MakeOptions) {
+    super(props, options)
+    // Nobody who could say so was reached, but the status says whether to come back.
+    const asked = this.retryAfter === undefined ? undefined : "throttled"
+    const retry = (this.status === undefined ? undefined : retryOf.get(this.status)) ?? asked
+    if (retry !== undefined) {
+      Object.defineProperty(this, Failure.TypeId, { value: { ...UndecodableRemote.declared, retry, severity: "Warn" } })
+    }
+  }
+}
+
+interface UndecodableProps extends Failure.Extras, Fields {
+  readonly excerpt: string
+}
+
+const retryOf: ReadonlyMap<number, Retryability> = new Map([
+  [408, "transient"],
+  [429, "throttled"],
+  [502, "transient"],
+  [503, "transient"],
+  [504, "transient"]
+])
+
+const excerptOf = (body: unknown): string => {
+  try {
+    if (body instanceof Uint8Array) return ""
+    return cut((typeof body === "string" ? body : JSON.stringify(body)) ?? "", limits.excerpt)
+  } catch {
+    return ""
+  }
+}
+
+/** A version is a number; whatever else stands in its place is described and not repeated. */
+const versionOf = (version: unknown): string =>
+  typeof version === "number"
+    ? String(version)
+    : typeof version === "string"
+      ? cut(JSON.stringify(version), limits.version)
+      : `of type ${version === null ? "null" : typeof version}`
+
+/** The failure for a body that was refused, or that a reader threw something else at. */
+export const undecodable = (
+  format: string,
+  body: unknown,
+  thrown: unknown,
+  { retry_after_ms, status }: { readonly retry_after_ms?: number; readonly status?: number }
+): UndecodableRemote => {
+  const { problem, version } = thrown instanceof Refused ? thrown : new Refused("unexpected_shape")
+  return new UndecodableRemote({
+    format,
+    problem,
+    excerpt: excerptOf(body),
+    ...(status === undefined ? {} : { status }),
+    ...(problem === "unsupported_version" ? { version: versionOf(version) } : {}),
+    ...(retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, retry_after_ms) })
+  })
+}
