@@ -6,11 +6,14 @@ const maxText = 512
 
 const text = (what: string, value: unknown): string => {
   if (typeof value !== "string") throw new TypeError(`${what} is no text`)
-  return value.slice(0, maxText).toWellFormed()
+  return value.length <= maxText && value.isWellFormed() ? value : value.slice(0, maxText).toWellFormed()
 }
+
+const none: ReadonlyArray<string> = Object.freeze([])
 
 const texts = (value: unknown): ReadonlyArray<string> => {
   if (!Array.isArray(value)) throw new TypeError("hints are no list")
+  if (value.length === 0) return none
   return value.slice(0, most).map((hint: unknown) => text("a hint", hint))
 }
 
@@ -28,6 +31,8 @@ const labels = (given: Readonly<Record<string, string>>): Readonly<Record<string
       .map(([name, value]) => [text("a label", name), text("a label", value)])
   )
 
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
 const isStatus = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599
 
@@ -41,16 +46,13 @@ export const checked = (decision: ExposureDecision): ExposureDecision => {
   if (grpc_code !== undefined && !GrpcCode.literals.includes(grpc_code)) throw new TypeError("no such gRPC code")
   if (severity !== undefined && !Severity.literals.includes(severity)) throw new TypeError("no such severity")
   if (alert !== undefined && !Alert.literals.includes(alert)) throw new TypeError("no such alert")
-  return {
-    http_status,
-    visibility,
-    default_hints: texts(default_hints),
-    retryable,
-    ...(audience_hints === undefined ? {} : { audience_hints: audienceHints(audience_hints) }),
-    ...(title === undefined ? {} : { title: text("title", title) }),
-    ...(grpc_code === undefined ? {} : { grpc_code }),
-    ...(severity === undefined ? {} : { severity }),
-    ...(alert === undefined ? {} : { alert }),
-    ...(metric_labels === undefined ? {} : { metric_labels: labels(metric_labels) })
-  }
+  // One member after the other: this is done for every failure that leaves.
+  const result: Mutable<ExposureDecision> = { http_status, visibility, default_hints: texts(default_hints), retryable }
+  if (audience_hints !== undefined) result.audience_hints = audienceHints(audience_hints)
+  if (title !== undefined) result.title = text("title", title)
+  if (grpc_code !== undefined) result.grpc_code = grpc_code
+  if (severity !== undefined) result.severity = severity
+  if (alert !== undefined) result.alert = alert
+  if (metric_labels !== undefined) result.metric_labels = labels(metric_labels)
+  return result
 }

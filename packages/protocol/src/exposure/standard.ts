@@ -1,5 +1,5 @@
 import type { Classifier, Failure, GrpcCode, Severity } from "@holdfast/core"
-import type { Alert, AudienceHints, ExposureDecision, Origin, Policy } from "./decision.ts"
+import type { Alert, ExposureDecision, Origin, Policy } from "./decision.ts"
 
 interface Row {
   readonly http: number
@@ -77,15 +77,17 @@ const alertOf: Readonly<Record<Severity, Alert>> = {
 const severityOf = ({ severity }: Classifier.Classification, origin: Origin): Severity =>
   origin === "defect" && severity !== "Fatal" ? "Error" : severity
 
+const none: ReadonlyArray<string> = []
+
 /** Nothing where nobody but clients has a hint. A failure of another copy of this package may know fewer audiences. */
-const narrower = ({ developer, operator, partner }: Partial<Failure.Hints>): AudienceHints | undefined => {
-  const more = {
-    ...(partner === undefined || partner.length === 0 ? {} : { partner }),
-    ...(operator === undefined || operator.length === 0 ? {} : { operator }),
-    ...(developer === undefined || developer.length === 0 ? {} : { developer })
-  }
-  return Object.keys(more).length === 0 ? undefined : more
-}
+const narrower = ({ developer = none, operator = none, partner = none }: Partial<Failure.Hints>) =>
+  partner.length + operator.length + developer.length === 0
+    ? undefined
+    : {
+        ...(partner.length === 0 ? {} : { partner }),
+        ...(operator.length === 0 ? {} : { operator }),
+        ...(developer.length === 0 ? {} : { developer })
+      }
 
 /**
  * The rich policy. Status, gRPC code, visibility, retries and hints come from the declaration; what it leaves open comes from the

@@ -1,0 +1,178 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Failure, Reasons, type Severity } from "@holdfast/core"
+import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
+import { HttpEdge } from "@holdfast/protocol/http"
+import { Cause, Effect } from "effect"
+import { HttpEffect } from "effect/http"
+import * as fc from "fast-check"
+import { anyFailure } from "./arbitrary.ts"
+
+const standard = { policy: ExposurePolicy.standard } as const
+
+// The log level and the alert of the table of 5.8; what alerts on a transition alerts at a rate, which rises with it.
+const table: ReadonlyArray<readonly [Failure.Any, Severity, ExposurePolicy.Alert]> = [
+  [new Reasons.ValidationError(), "Info", "never"],
+  [new Reasons.BusinessError(), "Info", "never"],
+  [new Reasons.RuleError(), "Info", "never"],
+  [new Reasons.NotFound(), "Info", "never"],
+  [new Reasons.PermissionDenied(), "Warn", "rate"],
+  [new Reasons.Unauthenticated(), "Info", "rate"],
+  [new Reasons.Conflict(), "Info", "never"],
+  [new Reasons.RateLimited(), "Warn", "rate"],
+  [new Reasons.DataError(), "Error", "each"],
+  [new Reasons.SystemError(), "Error", "each"],
+  [new Reasons.NetworkError(), "Warn", "rate"],
+  [new Reasons.ResourceExhausted(), "Error", "each"],
+  [new Reasons.Timeout(), "Warn", "rate"],
+  [new Reasons.ExternalServiceError(), "Error", "rate"],
+  [new Reasons.CircuitOpen({ circuit: "payments", state: "open" }), "Warn", "rate"],
+  [new Reasons.Cancelled(), "Debug", "never"],
+  [new Reasons.CoreConfigInvalid(), "Error", "each"],
+  [new Reasons.LogicError(), "Error", "each"]
+]
+
+describe("A decision of the standard policy", () => {
+  for (const [failure, severity, alert] of table) {
+    it(`says how bad ${failure._tag} is, whom to wake, and how to count it`, () => {
+      const { decision, identity } = ErrorSnapshot.of(failure, standard)
+      assert.deepStrictEqual([decision.severity, decision.alert], [severity, alert])
+      assert.deepStrictEqual(decision.metric_labels, {
+        "error.type": identity.code,
+        "error.category": identity.category
+      })
+    })
+  }
+
+  it("says of what was thrown that it is an error, whatever it would be as an answer", () => {
+    const { decision } = ErrorSnapshot.of(Cause.die(new Reasons.NotFound()), standard)
+    assert.deepStrictEqual([decision.severity, decision.alert, decision.http_status], ["Error", "each", 500])
+    assert.strictEqual(decision.title, "internal error")
+  })
+
+  it("says under the contract no more than the seed did", () => {
+    assert.deepStrictEqual(Object.keys(ErrorSnapshot.of(new Reasons.NotFound()).decision), [
+      "http_status",
+      "visibility",
+      "default_hints",
+      "retryable"
+    ])
+  })
+
+  it("is kept by composition, and by a snapshot that was written down", () => {
+    const policy = ExposurePolicy.make({
+      byCode: { "biz.not_found": { alert: "each", metric_labels: { shop: "eu" } } },
+      byCategory: { biz: { severity: "Fatal", audience_hints: { partner: ["p"], developer: ["d"] } } },
+      otherwise: ExposurePolicy.standard
+    })
+    const snapshot = ErrorSnapshot.of(new Reasons.NotFound(), { policy })
+    const back = ErrorSnapshot.fromUnknown(JSON.parse(Projection.stringify(snapshot)))
+    for (const { decision } of [snapshot, ...(back._tag === "Some" ? [back.value] : [])]) {
+      assert.deepInclude(decision, {
+        http_status: 404,
+        severity: "Fatal",
+        alert: "each",
+        metric_labels: { shop: "eu" },
+        audience_hints: { partner: ["p"], developer: ["d"] }
+      })
+    }
+    assert.strictEqual(back._tag, "Some")
+  })
+
+  const broken: ReadonlyArray<readonly [string, object]> = [
+    ["a severity that is none", { severity: "Bad" }],
+    ["an alert that is none", { alert: "sometimes" }],
+    ["labels that are no texts", { metric_labels: { a: 1 } }],
+    ["labels that are none", { metric_labels: null }],
+    ["hints that are no list", { audience_hints: { partner: "p" } }],
+    ["audiences that are none", { audience_hints: null }]
+  ]
+  for (const [name, part] of broken) {
+    it(`closes, and reports the policy, where it gives ${name}`, () => {
+      const policy: ExposurePolicy.Policy = (subject) => ({ ...ExposurePolicy.standard(subject), ...(part as object) })
+      const subject = { policy } as const
+      const { decision } = ErrorSnapshot.of(new Reasons.NotFound({ detail: "x" }), subject)
+      assert.deepStrictEqual(decision, {
+        http_status: 500,
+        visibility: "internal",
+        default_hints: [],
+        retryable: false
+      })
+    })
+  }
+
+  it("is bounded however much a policy says", () => {
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`l${i}`, "v".repeat(10_000)]))
+    const texts = Array.from({ length: 1000 }, () => "h".repeat(10_000))
+    const policy: ExposurePolicy.Policy = (subject) => ({
+      ...ExposurePolicy.standard(subject),
+      metric_labels: many,
+      audience_hints: { partner: texts, operator: texts, developer: texts }
+    })
+    assert.isBelow(JSON.stringify(ErrorSnapshot.of(new Reasons.NotFound(), { policy }).decision).length, 40_000)
+  })
+})
+
+describe("Whether to come back, and when", () => {
+  const retryInfo = "type.googleapis.com/google.rpc.RetryInfo"
+
+  it("is said by every format alike, for failures of every kind under any policy", () => {
+    const policies = [
+      ExposurePolicy.contract,
+      ExposurePolicy.standard,
+      ExposurePolicy.bare,
+      ExposurePolicy.make({ otherwise: (subject) => ({ ...ExposurePolicy.contract(subject), retryable: true }) })
+    ]
+    fc.assert(
+      fc.property(anyFailure, fc.constantFrom(...policies), (error, policy) => {
+        const options = { policy } as const
+        const { decision, retry_after_ms } = ErrorSnapshot.of(error, options)
+        const { retryable } = decision
+        if (!retryable) assert.isUndefined(retry_after_ms)
+        const problem = Projection.toProblem(error, options)
+        assert.strictEqual(Projection.toRpc(error, options).retryable, retryable)
+        assert.deepStrictEqual([problem["retryable"], problem["retry_after_ms"]], [retryable, retry_after_ms])
+        for (const peer of [
+          Projection.toJsonRpc(error, options).data,
+          Projection.toGraphQl(error, options).extensions,
+          Projection.toRpc(error, { ...options, carry: "all" }).failure!
+        ]) {
+          assert.strictEqual(peer.retry_after_ms, retry_after_ms)
+        }
+        const text = new TextDecoder().decode(Projection.toGrpc(error, options).details)
+        assert.strictEqual(text.includes(retryInfo), retry_after_ms !== undefined)
+      })
+    )
+  })
+
+  it.effect("is said by the HTTP header only of what may be tried again", () =>
+    Effect.gen(function* () {
+      const ask = (failure: Failure.Any) =>
+        Effect.gen(function* () {
+          const handler = HttpEffect.toWebHandler(
+            HttpEdge.handled(Effect.fail(failure)).pipe(
+              Effect.provideService(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard)
+            )
+          )
+          const response = yield* Effect.promise(() => handler(new Request("http://localhost/")))
+          return response.headers.get("retry-after")
+        })
+      assert.strictEqual(yield* ask(new Reasons.RateLimited({ retryAfter: "1500 millis" })), "2")
+      // Declared as something that never succeeds when it is done again.
+      assert.isNull(yield* ask(new Reasons.NotFound({ retryAfter: "1500 millis" })))
+    })
+  )
+
+  it("is one thing in a snapshot from elsewhere, too", () => {
+    const snapshot = { ...ErrorSnapshot.of(new Reasons.NotFound()), retry_after_ms: 1500 }
+    const read = ErrorSnapshot.fromUnknown(JSON.parse(JSON.stringify(snapshot)))
+    assert.strictEqual(read._tag, "Some")
+    if (read._tag === "Some") assert.notProperty(read.value, "retry_after_ms")
+  })
+
+  it("is one thing in a body that says both: who names a time says that one may", () => {
+    const body = { ...Projection.toProblem(new Reasons.NotFound()), retry_after_ms: 1500 }
+    const failure = Effect.runSync(RemoteFailure.decodeProblem(body))
+    assert.isTrue(failure.retryable)
+    assert.strictEqual(Projection.toProblem(failure, standard)["retry_after_ms"], 1500)
+  })
+})
