@@ -17,7 +17,8 @@ export { sensitive } from "./fields.ts"
 export { Layered, type LayeredClass, type Member } from "./layered.ts"
 export { type Any, isFailure, leafOf, LeafId, TypeId } from "./model.ts"
 export { bail, because, ensure, type Over, find, fromNullish, fromOption, match } from "./raising.ts"
-export { detailOf, type Extras, stackless, Tagged, type TaggedClass } from "./tagged.ts"
+export { detailOf, type Extras, stackless } from "./instance.ts"
+export { Tagged, type TaggedClass } from "./tagged.ts"
 
 /**
  * Says, in one sentence, what could not be done: a link of the printed chain above the failure itself. Give a function

@@ -1,7 +1,7 @@
 /** What one error is, in six fields: the part of it that other programs and dashboards may rely on. */
 import { Cause, Schema } from "effect"
 import { Category } from "../classification.ts"
-import { detailOf } from "../failure/tagged.ts"
+import { detailOf } from "../failure/instance.ts"
 import { isFailure, leafOf } from "../failure/model.ts"
 import { joinPath, type OperationContext, ofError, ofReason, pathOf } from "../operation/Operation.ts"
 import * as Reasons from "../reasons/Reasons.ts"

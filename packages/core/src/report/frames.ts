@@ -1,5 +1,5 @@
 import type { Category } from "../classification.ts"
-import { detailOf } from "../failure/tagged.ts"
+import { detailOf } from "../failure/instance.ts"
 import { isFailure } from "../failure/model.ts"
 import { classify } from "../identity/Classifier.ts"
 import { messageOf, typeOf } from "../identity/reading.ts"
