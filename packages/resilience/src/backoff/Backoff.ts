@@ -1,67 +1,12 @@
 /** How long to wait before the next try. */
-import { Duration, Effect, Pipeable, Predicate, Random, Schedule } from "effect"
-import { millis, refuse } from "../internal/check.ts"
-import { Delays, type Formula, type Growth, type Jitter as JitterFormula } from "./formulas.ts"
+import { Duration, Effect, Random, Schedule } from "effect"
+import { placeOf } from "../internal/options.ts"
+import { Delays } from "./formulas.ts"
+import * as Make from "./make.ts"
 
-const TypeId = "~@holdfast/resilience/Backoff"
+export type { Backoff, DecorrelatedOptions, ExponentialOptions, Jitter, Options } from "./make.ts"
 
-/**
- * An immutable rule for the delays between tries. It holds no counter: one value serves any number of calls at once.
- */
-export interface Backoff extends Pipeable.Pipeable {
-  readonly [TypeId]: typeof TypeId
-  /** The rule itself, in milliseconds. */
-  readonly formula: Formula
-}
-
-/**
- * How delays are spread. `d` is the delay before jitter:
- *
- * - `"none"`: `d`
- * - `"full"`: anywhere in `[0, d)`
- * - `"equal"`: anywhere in `[d/2, d)`
- * - `{ plusMinus: f }`: anywhere in `[d·(1−f), d·(1+f))`, `f` from 0 to 1
- * - `{ upTo: "99 millis" }`: anywhere in `[d, d + 99 ms)`
- */
-export type Jitter = "none" | "full" | "equal" | { readonly plusMinus: number } | { readonly upTo: Duration.Input }
-
-/** What every backoff accepts. */
-export interface Options {
-  /** How delays are spread. Default: `"none"`. */
-  readonly jitter?: Jitter | undefined
-  /** No delay is longer, jitter included. More than 0. Default: 1 day. */
-  readonly cap?: Duration.Input | undefined
-}
-
-const Proto = {
-  [TypeId]: TypeId,
-  ...Pipeable.Prototype
-}
-
-const jitterOf = (path: string, jitter: Jitter | undefined): JitterFormula => {
-  if (jitter === undefined || jitter === "none") return { kind: "none" }
-  if (jitter === "full" || jitter === "equal") return { kind: jitter }
-  if (Predicate.hasProperty(jitter, "plusMinus")) {
-    const { plusMinus } = jitter
-    return plusMinus >= 0 && plusMinus <= 1
-      ? { kind: "proportional", factor: plusMinus }
-      : refuse(`${path}.jitter.plusMinus`, "a number from 0 to 1")
-  }
-  if (Predicate.hasProperty(jitter, "upTo")) {
-    return { kind: "additive", max: millis(`${path}.jitter.upTo`, jitter.upTo) }
-  }
-  return refuse(`${path}.jitter`, `"none", "full", "equal", { plusMinus } or { upTo }`)
-}
-
-const make = (name: string, growth: Growth, options: Options = {}): Backoff => {
-  const self = Object.create(Proto) as { formula: Formula }
-  self.formula = {
-    growth,
-    jitter: jitterOf(`Backoff.${name}`, options.jitter),
-    cap: millis(`Backoff.${name}.cap`, options.cap ?? "1 day", { above: 0 })
-  }
-  return self as Backoff
-}
+type Backoff = Make.Backoff
 
 /**
  * Whether a value is a {@link Backoff}.
@@ -74,10 +19,10 @@ const make = (name: string, growth: Growth, options: Options = {}): Backoff => {
  * Backoff.isBackoff("1 second") // => false
  * ```
  */
-export const isBackoff = (u: unknown): u is Backoff => Predicate.hasProperty(u, TypeId)
+export const isBackoff: (u: unknown) => u is Backoff = Make.isBackoff
 
 /** No wait at all. The example of {@link isBackoff} has it. */
-export const none: Backoff = make("none", { kind: "constant", base: 0 })
+export const none: Backoff = Make.constant(placeOf("Backoff.none"), 0)
 
 /**
  * The same delay each time.
@@ -90,8 +35,8 @@ export const none: Backoff = make("none", { kind: "constant", base: 0 })
  * Backoff.preview(everySecond, 3) // => [1000, 1000, 1000]
  * ```
  */
-export const constant = (delay: Duration.Input, options?: Options): Backoff =>
-  make("constant", { kind: "constant", base: millis("Backoff.constant.delay", delay) }, options)
+export const constant = (delay: Duration.Input, options?: Make.Options): Backoff =>
+  Make.constant(placeOf("Backoff.constant"), delay, options)
 
 /**
  * Delay times attempt: 100 ms, 200 ms, 300 ms …
@@ -103,8 +48,8 @@ export const constant = (delay: Duration.Input, options?: Options): Backoff =>
  * Backoff.preview(Backoff.linear("100 millis"), 3) // => [100, 200, 300]
  * ```
  */
-export const linear = (step: Duration.Input, options?: Options): Backoff =>
-  make("linear", { kind: "linear", base: millis("Backoff.linear.step", step) }, options)
+export const linear = (step: Duration.Input, options?: Make.Options): Backoff =>
+  Make.linear(placeOf("Backoff.linear"), step, options)
 
 /**
  * The delays as listed, at least one; the last one repeats.
@@ -116,11 +61,8 @@ export const linear = (step: Duration.Input, options?: Options): Backoff =>
  * Backoff.preview(Backoff.listed(["1 second", "5 seconds", "30 seconds"]), 4) // => [1000, 5000, 30000, 30000]
  * ```
  */
-export const listed = (delays: ReadonlyArray<Duration.Input>, options?: Options): Backoff => {
-  const all = delays.map((delay, i) => millis(`Backoff.listed.${i}`, delay))
-  const base = all[0] ?? refuse("Backoff.listed", "at least one delay")
-  return make("listed", { kind: "listed", base, delays: all }, options)
-}
+export const listed = (delays: ReadonlyArray<Duration.Input>, options?: Make.Options): Backoff =>
+  Make.listed(placeOf("Backoff.listed"), delays, options)
 
 /**
  * Each delay is `factor` (default 2, at least 1) times the one before.
@@ -133,14 +75,8 @@ export const listed = (delays: ReadonlyArray<Duration.Input>, options?: Options)
  * Backoff.preview(backoff, 5) // => [100, 200, 400, 500, 500]
  * ```
  */
-export const exponential = (
-  base: Duration.Input,
-  options: Options & { readonly factor?: number | undefined } = {}
-): Backoff => {
-  const factor = options.factor ?? 2
-  if (!(Number.isFinite(factor) && factor >= 1)) refuse("Backoff.exponential.factor", "a finite number, 1 or more")
-  return make("exponential", { kind: "exponential", base: millis("Backoff.exponential.base", base), factor }, options)
-}
+export const exponential = (base: Duration.Input, options?: Make.ExponentialOptions): Backoff =>
+  Make.exponential(placeOf("Backoff.exponential"), base, options)
 
 /**
  * Delays that are random by nature, so that many clients spread out by themselves.
@@ -156,18 +92,8 @@ export const exponential = (
  * Backoff.preview(spread, 3, () => 0.5).map(Math.round) // => [897, 1093, 2036]
  * ```
  */
-export const decorrelated = (
-  base: Duration.Input,
-  options: Pick<Options, "cap"> & { readonly version?: 1 | 2 | undefined } = {}
-): Backoff =>
-  make(
-    "decorrelated",
-    {
-      kind: options.version === 1 ? "decorrelated_v1" : "decorrelated_v2",
-      base: millis("Backoff.decorrelated.base", base)
-    },
-    { cap: options.cap }
-  )
+export const decorrelated = (base: Duration.Input, options?: Make.DecorrelatedOptions): Backoff =>
+  Make.decorrelated(placeOf("Backoff.decorrelated"), base, options)
 
 /**
  * The first `length` delays in milliseconds, for a given source of numbers in `[0, 1)` (default: always 0.5). For

@@ -3,22 +3,22 @@
  * calls still multiply the load on whatever is down. A budget is shared, so it does not.
  */
 import type { ConfigError } from "@holdfast/core"
-import { Context, type Duration, Effect, Layer } from "effect"
-import { count, millis, refusing, within } from "../internal/check.ts"
-import { nowOf } from "../internal/fiber.ts"
-import { type Ledger, open, type Rule } from "./rules.ts"
+import { Context, Effect, Layer } from "effect"
+import { placeIn, readOne } from "../internal/config.ts"
+import { type At, check, name, placeOf, refusing, type Table } from "../internal/options.ts"
+import { Budget, type RetryBudget as RetryBudgetShape } from "./budget.ts"
+import { type InFlightOptions, type Kind, kind, ruleOf, type TokensOptions, type WindowOptions } from "./kinds.ts"
 
-const TypeId = "~@holdfast/resilience/RetryBudget"
+export type { Health } from "./budget.ts"
+export type { InFlightOptions, Kind, TokensOptions, WindowOptions } from "./kinds.ts"
 
 /** A budget. Make it once and share it. */
-export interface RetryBudget {
-  readonly [TypeId]: Ledger
-  /** Retries that would be allowed now, if nothing else happened. */
-  readonly left: Effect.Effect<number>
-}
+export interface RetryBudget extends RetryBudgetShape {}
 
-/** How a budget counts: {@link tokens}, {@link window} or {@link inFlight}. */
-export type Kind = () => Rule
+export interface Options {
+  /** Names the budget in metrics and health. Not empty; from a small, fixed set. Default: `"default"`. */
+  readonly name?: string | undefined
+}
 
 /**
  * The budget that every `Retry` below draws from, unless it has one of its own. Default: none. Provided by {@link layer}.
@@ -30,49 +30,21 @@ export const RetryBudget: Context.Reference<RetryBudget | undefined> = Context.R
 
 /**
  * The rule of gRPC: a failure costs one token, a success earns `ratio` of one, and retries stop while half of the tokens
- * or fewer are left. `max` more than 0, default 10; `ratio` more than 0 and at most 1, default 0.1. The example of
- * {@link make} shows it.
+ * or fewer are left. The example of {@link make} shows it.
  */
-export const tokens =
-  (options: { readonly max?: number | undefined; readonly ratio?: number | undefined } = {}): Kind =>
-  () => ({
-    kind: "tokens",
-    max: within("RetryBudget.tokens.max", options.max ?? 10, "a number more than 0, at most 1000", 0, 1000),
-    ratio: within("RetryBudget.tokens.ratio", options.ratio ?? 0.1, "a number more than 0, at most 1", 0, 1)
-  })
+export const tokens = (options: TokensOptions = {}): Kind => ({ kind: "tokens", options })
 
 /**
  * The rule of Finagle: retries may be `percent` of the calls of the last `timeToLive`, and `minPerSecond` beside that for
- * clients that call rarely. `percent` more than 0 and at most 1, default 0.2; `minPerSecond` 0 or more, default 10;
- * `timeToLive` more than 0, default 10 s. Used as {@link tokens} is in the example of {@link make}.
+ * clients that call rarely. Used as {@link tokens} is in the example of {@link make}.
  */
-export const window =
-  (
-    options: {
-      readonly percent?: number | undefined
-      readonly minPerSecond?: number | undefined
-      readonly timeToLive?: Duration.Input | undefined
-    } = {}
-  ): Kind =>
-  () => ({
-    kind: "window",
-    percent: within("RetryBudget.window.percent", options.percent ?? 0.2, "a number more than 0, at most 1", 0, 1),
-    minPerSecond: count("RetryBudget.window.minPerSecond", options.minPerSecond ?? 10, 0),
-    timeToLive: millis("RetryBudget.window.timeToLive", options.timeToLive ?? "10 seconds", { above: 0 })
-  })
+export const window = (options: WindowOptions = {}): Kind => ({ kind: "window", options })
 
 /**
- * The rule of Envoy: retries may be `ratio` of what is running, waiting ones included, and `minimum` in any case. `ratio`
- * more than 0 and at most 1, default 0.2; `minimum` 0 or more, default 3. Used as {@link tokens} is in the example of
- * {@link make}.
+ * The rule of Envoy: retries may be `ratio` of what is running, waiting ones included, and `minimum` in any case. Used as
+ * {@link tokens} is in the example of {@link make}.
  */
-export const inFlight =
-  (options: { readonly ratio?: number | undefined; readonly minimum?: number | undefined } = {}): Kind =>
-  () => ({
-    kind: "in_flight",
-    ratio: within("RetryBudget.inFlight.ratio", options.ratio ?? 0.2, "a number more than 0, at most 1", 0, 1),
-    minimum: count("RetryBudget.inFlight.minimum", options.minimum ?? 3, 0)
-  })
+export const inFlight = (options: InFlightOptions = {}): Kind => ({ kind: "inFlight", options })
 
 /**
  * Makes a budget. Fails with `ConfigError.InvalidValue` when an option is out of range.
@@ -93,14 +65,23 @@ export const inFlight =
  * Effect.runSync(program) // => ["budget", 2]
  * ```
  */
-export const make = (kind: Kind): Effect.Effect<RetryBudget, ConfigError.InvalidValue> =>
-  refusing(() => {
-    const ledger = open(kind())
-    return {
-      [TypeId]: ledger,
-      left: Effect.withFiber((fiber) => Effect.succeed(ledger.left(nowOf(fiber))))
-    }
-  })
+export const make = (kind: Kind, options: Options = {}): Effect.Effect<RetryBudget, ConfigError.InvalidValue> =>
+  Effect.suspend(() => makeAt(placeOf("RetryBudget", options?.name), kind, options))
+
+const table: Table<Options> = { name }
+
+const makeAt = (at: At, kind: Kind, options: Options): Effect.Effect<RetryBudget, ConfigError.InvalidValue> =>
+  Effect.flatMap(
+    refusing(() => {
+      check(at, table, options)
+      return new Budget(options.name ?? "default", ruleOf(at, kind))
+    }),
+    (budget) =>
+      Effect.withFiber((fiber) => {
+        budget.register(fiber)
+        return Effect.succeed<RetryBudget>(budget)
+      })
+  )
 
 /**
  * One budget for every `Retry` in what it is provided to.
@@ -121,7 +102,26 @@ export const make = (kind: Kind): Effect.Effect<RetryBudget, ConfigError.Invalid
  * calls // => 103
  * ```
  */
-export const layer = (kind: Kind): Layer.Layer<never, ConfigError.InvalidValue> => Layer.effect(RetryBudget, make(kind))
+export const layer = (kind: Kind, options?: Options): Layer.Layer<never, ConfigError.InvalidValue> =>
+  Layer.effect(RetryBudget, make(kind, options))
 
-/** What a budget counts with. */
-export const ledgerOf = (budget: RetryBudget): Ledger => budget[TypeId]
+/**
+ * The same with the kind from the `ConfigProvider`: one of the sections `tokens`, `window` or `inFlight`, with its options.
+ * The name is the path by default.
+ *
+ * @example
+ * ```ts
+ * import { RetryBudget } from "@holdfast/resilience"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const provider = ConfigProvider.fromUnknown({ budget: { tokens: { max: 6 } } })
+ * const layer = RetryBudget.layerConfig("budget").pipe(Layer.provide(ConfigProvider.layer(provider)))
+ * const left = Effect.flatMap(Effect.service(RetryBudget.RetryBudget), (budget) => budget!.left)
+ * await Effect.runPromise(left.pipe(Effect.provide(layer))) // => 3
+ * ```
+ */
+export const layerConfig = (path: string, options: Options = {}): Layer.Layer<never, ConfigError.InvalidValue> =>
+  Layer.effect(
+    RetryBudget,
+    Effect.flatMap(readOne(path, kind), (found) => makeAt(placeIn(path), found as Kind, { name: path, ...options }))
+  )

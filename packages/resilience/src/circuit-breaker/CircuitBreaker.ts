@@ -1,8 +1,10 @@
 /** Stops calling a dependency that keeps failing, and finds out by itself when it is back. */
-import { ConfigError, type Reasons } from "@holdfast/core"
+import type { ConfigError, Reasons } from "@holdfast/core"
 import { Context, Effect, Function, Layer } from "effect"
-import { readConfig } from "../internal/config.ts"
-import { fromShape, Shape } from "./config.ts"
+import { placeIn, read } from "../internal/config.ts"
+import { type At, placeOf } from "../internal/options.ts"
+import { type PolicyService, serviceOf } from "../internal/service.ts"
+import { forms, merged } from "./config.ts"
 import type { Guard, Guarding } from "./guard.ts"
 import { type CircuitBreaker as Breaker, Single } from "./handle.ts"
 import * as Machine from "./machine.ts"
@@ -68,7 +70,10 @@ export const CircuitBreaker: Context.Service<CircuitBreaker, CircuitBreaker> = C
  * ```
  */
 export const make = (options: Scheduled<Options>): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
-  Effect.flatMap(decodeScheduled(options), (settings) =>
+  Effect.suspend(() => makeAt(placeOf("CircuitBreaker", options?.name), options))
+
+const makeAt = (at: At, options: Scheduled<Options>): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
+  Effect.flatMap(decodeScheduled(at, options), (settings) =>
     Effect.withFiber((fiber) => {
       const breaker = new Single(new Shell(options, settings), Machine.make(settings))
       // The registry of metrics outlives its breakers, and must not keep them.
@@ -125,9 +130,11 @@ export const layer = (options: Scheduled<Options>): Layer.Layer<CircuitBreaker, 
   Layer.effect(CircuitBreaker, make(options))
 
 /**
- * A layer with one breaker whose options come from the `ConfigProvider`, under a path that is its name by default:
- * `failures` in a row, or `failureRate` with `calls` or `time` and `minimumCalls`; `openFor`, and `maxOpenFor` to let it
- * grow; `successes`, `probes`, `mode`. Failures name the path.
+ * A layer with one breaker whose options come from the `ConfigProvider`, under a path that is its name by default. They
+ * have the names that they have in code: `trip` is `{ consecutive }`, `{ failureRate: { threshold, window: { calls } or
+ * { time }, minimumCalls } }`, `{ slowRate }`, or several of them, any of which opens; `openFor` a time, or a backoff such as
+ * `{ base, factor, cap, jitter }`; `halfOpen`, `maxHint`, `outcomes` and `mode`. What only code can say (`classify`) is
+ * refused, with the reason. Failures name the path.
  *
  * @example
  * ```ts
@@ -138,29 +145,23 @@ export const layer = (options: Scheduled<Options>): Layer.Layer<CircuitBreaker, 
  *   const breaker = yield* CircuitBreaker.CircuitBreaker
  *   return (yield* breaker.health).rules[0]?.rule
  * })
- * const provider = ConfigProvider.fromUnknown({ payments: { failures: 3, openFor: "10 seconds" } })
+ * const provider = ConfigProvider.fromUnknown({ payments: { trip: { consecutive: 3 }, openFor: "10 seconds" } })
  * const layer = CircuitBreaker.layerConfig("payments").pipe(Layer.provide(ConfigProvider.layer(provider)))
  * await Effect.runPromise(program.pipe(Effect.provide(layer))) // => "3 failures in a row"
  * ```
  */
 export const layerConfig = (name: string, path = name): Layer.Layer<CircuitBreaker, ConfigError.InvalidValue> =>
-  Layer.effect(CircuitBreaker, fromConfig(name, path))
+  Layer.effect(CircuitBreaker, fromConfig(name, path, {}))
 
-const fromConfig = (name: string, path: string): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
-  readConfig(Shape, path, (read, shape) => fromShape(read, shape)).pipe(
-    Effect.flatMap((options) => make({ ...options, name })),
-    Effect.mapError((error) => {
-      const at = error.path.replace(/^(?:CircuitBreaker|Backoff\.exponential)(?=\.)/, path)
-      return at === error.path
-        ? error
-        : new ConfigError.InvalidValue({ path: at, source: "configuration", expected: error.expected })
-    })
-  )
+const fromConfig = (
+  name: string,
+  path: string,
+  defaults: Omit<Scheduled<Options>, "name">
+): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
+  Effect.flatMap(read(path, forms), (found) => makeAt(placeIn(path), { ...merged(defaults, found), name }))
 
 /** The class that {@link Service} makes. */
-export interface ServiceClass<Self, Id extends string> extends Context.ServiceClass<Self, Id, CircuitBreaker> {
-  /** The breaker. Whoever provides this one value shares one circuit. */
-  readonly layer: Layer.Layer<Self, ConfigError.InvalidValue>
+export interface ServiceClass<Self, Id extends string> extends PolicyService<Self, Id, CircuitBreaker> {
   /** Protects an effect by the breaker that the program provides. */
   readonly protect: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Reasons.CircuitOpen, R | Self>
 }
@@ -181,11 +182,9 @@ export interface ServiceClass<Self, Id extends string> extends Context.ServiceCl
  */
 export const Service =
   <Self>() =>
-  <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> => {
-    const Key = Context.Service<Self, CircuitBreaker>()(id)
-    return Object.assign(Key, {
-      layer: Layer.effect(Key, make({ ...options, name: id })),
-      protect: <A, E, R>(self: Effect.Effect<A, E, R>) =>
-        Effect.flatMap(Effect.service(Key), (breaker) => protect(self, breaker))
-    }) as unknown as ServiceClass<Self, Id>
-  }
+  <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> =>
+    serviceOf<CircuitBreaker>(id, {
+      make: make({ ...options, name: id }),
+      fromConfig: (path) => fromConfig(id, path, options),
+      protect
+    })

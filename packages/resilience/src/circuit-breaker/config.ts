@@ -1,55 +1,69 @@
-import { Schema } from "effect"
-import { exponential } from "../backoff/Backoff.ts"
-import { type Reader, Text } from "../internal/config.ts"
-import type { Options } from "./options.ts"
-import { anyOf, consecutive, failureRate, type Trip } from "./trip.ts"
+import { backoff } from "../backoff/config.ts"
+import {
+  dictionary,
+  duration,
+  flag,
+  type Form,
+  type Forms,
+  inCode,
+  mapped,
+  number,
+  options,
+  text,
+  textOr
+} from "../internal/config.ts"
+import { type At, refuse } from "../internal/options.ts"
+import type { HalfOpenOptions, Options } from "./options.ts"
+import { decodeTrip } from "./rule.ts"
+import { anyOf, consecutive, failureRate, type RateOptions, slowRate, type SlowRateOptions, type Trip } from "./trip.ts"
 
-/** The options of a breaker as configuration can say them. */
-export const Shape = Schema.Struct({
-  failures: Text,
-  failureRate: Text,
-  calls: Text,
-  time: Text,
-  minimumCalls: Text,
-  openFor: Text,
-  maxOpenFor: Text,
-  successes: Text,
-  probes: Text,
-  mode: Text
+const window = options({ calls: number, time: duration }) as Form<NonNullable<RateOptions["window"]>>
+
+const rate: Forms<RateOptions> = { threshold: number, window, minimumCalls: number }
+
+const slow: Forms<SlowRateOptions> = { ...rate, slowerThan: duration, inFlight: flag }
+
+/** Several rules stand beside each other, and any of them opens. */
+interface Rules {
+  readonly consecutive: number
+  readonly failureRate: RateOptions
+  readonly slowRate: SlowRateOptions
+}
+
+const tripOf = (rules: Partial<Rules>, at: At): Trip => {
+  const trips: Array<Trip> = []
+  if (rules.consecutive !== undefined) trips.push(consecutive(rules.consecutive))
+  if (rules.failureRate !== undefined) trips.push(failureRate(rules.failureRate))
+  if (rules.slowRate !== undefined) trips.push(slowRate(rules.slowRate))
+  // Here, because the number of a rule in a list is nothing that the configuration says.
+  for (const trip of trips) decodeTrip(at, trip)
+  return trips.length > 1 ? anyOf(...trips) : (trips[0] ?? refuse(at, "must be consecutive, failureRate or slowRate"))
+}
+
+const trip = mapped(
+  options<Partial<Rules>>({ consecutive: number, failureRate: options(rate), slowRate: options(slow) }),
+  tripOf
+)
+
+const halfOpen: Forms<HalfOpenOptions> = { concurrent: number, successes: number, outOf: number, maxWait: duration }
+
+/** The options of a breaker, as configuration says them. Its name is the application's. */
+export const forms: Forms<Omit<Options, "name">> = {
+  trip,
+  openFor: textOr(duration, backoff({ base: "60 seconds" })),
+  halfOpen: options(halfOpen),
+  maxHint: duration,
+  classify: inCode,
+  outcomes: dictionary,
+  mode: text
+}
+
+type Sections = Pick<Options, "halfOpen" | "outcomes">
+
+/** What is configured goes before the defaults, in the sections, too. */
+export const merged = <D extends Partial<Sections>, O extends Partial<Sections>>(defaults: D, read: O): D & O => ({
+  ...defaults,
+  ...read,
+  ...(read.halfOpen === undefined ? undefined : { halfOpen: { ...defaults.halfOpen, ...read.halfOpen } }),
+  ...(read.outcomes === undefined ? undefined : { outcomes: { ...defaults.outcomes, ...read.outcomes } })
 })
-
-const tripOf = (read: Reader, breaker: typeof Shape.Type, at: string): Trip | undefined => {
-  const failures = read.number(`${at}failures`, breaker.failures)
-  const threshold = read.number(`${at}failureRate`, breaker.failureRate)
-  const calls = read.number(`${at}calls`, breaker.calls)
-  const time = read.duration(`${at}time`, breaker.time)
-  const minimumCalls = read.number(`${at}minimumCalls`, breaker.minimumCalls)
-  if (calls !== undefined && time !== undefined) read.refuse(`${at}time`, "no time beside calls")
-  const window = calls !== undefined ? { calls } : time !== undefined ? { time } : undefined
-  if (threshold === undefined && (window !== undefined || minimumCalls !== undefined)) {
-    read.refuse(`${at}failureRate`, "a rate for the window that is given")
-  }
-  const rules: Array<Trip> = []
-  if (failures !== undefined) rules.push(consecutive(failures))
-  if (threshold !== undefined) rules.push(failureRate({ threshold, window, minimumCalls }))
-  return rules.length > 1 ? anyOf(...rules) : rules[0]
-}
-
-/** The options from what was read; `at` is where they stand under the path of the reader, with a dot behind. */
-export const fromShape = (read: Reader, breaker: typeof Shape.Type, at = ""): Omit<Options, "name"> => {
-  const openFor = read.duration(`${at}openFor`, breaker.openFor)
-  const maxOpenFor = read.duration(`${at}maxOpenFor`, breaker.maxOpenFor)
-  return {
-    trip: tripOf(read, breaker, at),
-    openFor: maxOpenFor === undefined ? openFor : exponential(openFor ?? "60 seconds", { cap: maxOpenFor }),
-    mode: read.oneOf(`${at}mode`, breaker.mode, ["automatic", "isolated", "disabled", "metrics_only"]),
-    ...((breaker.successes ?? breaker.probes) === undefined
-      ? undefined
-      : {
-          halfOpen: {
-            successes: read.number(`${at}successes`, breaker.successes),
-            concurrent: read.number(`${at}probes`, breaker.probes)
-          }
-        })
-  }
-}

@@ -1,9 +1,10 @@
-import { Classifier, ConfigError, Failure, Reasons } from "@holdfast/core"
+import { Classifier, type ConfigError, Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, type Exit, Function, Option, type Scope, type Stream } from "effect"
 // The module and not its index, which would load every store there is.
 import * as Store from "effect/persistence/CircuitBreaker"
 import { isBackoff, toSchedule } from "../backoff/Backoff.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
+import { type At, checkOne, type Field, guarded, oneOf, placeOf, refuse, refusing, under } from "../internal/options.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import type { State, Step } from "./machine.ts"
 import { nameOf, Observer, type Transition } from "./observe.ts"
@@ -41,45 +42,48 @@ export interface FleetMember<out X = never> extends Guard<X> {
   readonly state: Effect.Effect<State, StoreUnavailable>
 }
 
-type Refused = ConfigError.InvalidValue
+const one: Field<unknown> = guarded("1: the store lets one probe through, and believes it", (u): u is 1 => u === 1)
 
-const refuse = (option: string, expected: string): Effect.Effect<never, Refused> =>
-  Effect.fail(new ConfigError.InvalidValue({ path: `CircuitBreaker.fleet.${option}`, expected }))
-
-const tripOf = (rule: Rule): Effect.Effect<Store.TripPolicy, Refused> => {
+const tripOf = (at: At, rule: Rule): Store.TripPolicy => {
   switch (rule.kind) {
     case "consecutive":
-      return Effect.succeed(Store.consecutive(rule.failures))
+      return Store.consecutive(rule.failures)
     case "failure_rate": {
       const { minimumCalls, threshold, window } = rule
       return window.kind === "count"
-        ? Effect.succeed(Store.rate({ threshold, size: window.size, minimumCalls }))
-        : refuse("trip.window", "a window of calls: the store keeps no times")
+        ? Store.rate({ threshold, size: window.size, minimumCalls })
+        : refuse(under(at, "failureRate.window"), "must be a window of calls: the store keeps no times")
     }
     default:
-      return refuse("trip", "consecutive, or failureRate of a window of calls: the store knows no other rule")
+      return refuse(at, "must be consecutive, or failureRate of a window of calls: the store knows no other rule")
   }
 }
 
-const checked = Effect.fnUntraced(function* (options: FleetOptions) {
-  const { halfOpen, mode, onStoreError = "allow", ...rest } = options
-  const decoded = yield* Effect.fromResult(decode({ ...rest, halfOpen, mode }))
-  if (mode !== undefined && mode !== "automatic") yield* refuse("mode", `"automatic": the store knows no other`)
+const fleetTable = { onStoreError: oneOf("allow", "fail") }
+
+const checked = (at: At, options: FleetOptions) => {
+  const { halfOpen, mode, onStoreError = "allow" } = options
+  const settings = decode(at, options, fleetTable)
+  if (mode !== undefined && mode !== "automatic") {
+    refuse(under(at, "mode"), 'must be "automatic": the store knows no other')
+  }
   for (const option of ["concurrent", "successes", "outOf"] as const) {
-    if ((halfOpen?.[option] ?? 1) !== 1)
-      yield* refuse(`halfOpen.${option}`, "1: the store lets one probe through, and believes it")
+    checkOne(under(at, `halfOpen.${option}`), one, halfOpen?.[option] ?? 1)
   }
   if (halfOpen?.maxWait !== undefined) {
-    yield* refuse("halfOpen.maxWait", "nothing: how long a probe is waited for is the probeLease of the store")
+    refuse(
+      under(at, "halfOpen.maxWait"),
+      "must be left out: a probe is waited for as long as the probeLease of the store"
+    )
   }
   const openFor = options.openFor ?? "60 seconds"
   return {
-    tripPolicy: yield* tripOf(decoded.trip),
+    tripPolicy: tripOf(under(at, "trip"), settings.trip),
     openDuration: isBackoff(openFor) ? toSchedule(openFor) : openFor,
-    maxOpenDuration: Duration.millis(decoded.maxHint),
+    maxOpenDuration: Duration.millis(settings.maxHint),
     onStoreError
   }
-})
+}
 
 const lower: Readonly<Record<"Closed" | "Open" | "HalfOpen", State>> = {
   Closed: "closed",
@@ -148,7 +152,7 @@ export const fleet = <const OnStoreError extends "allow" | "fail" = "allow">(
   Store.CircuitBreakerStore | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const settings = yield* checked(options)
+    const settings = yield* refusing(() => checked(placeOf("CircuitBreaker", options.name), options))
     const store = yield* Store.CircuitBreakerStore
     const observer = new Observer(options.name)
     yield* Effect.withFiber((fiber) => Effect.sync(() => observer.register(fiber)))

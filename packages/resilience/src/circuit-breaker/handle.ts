@@ -1,6 +1,7 @@
-import { ConfigError, type Reasons } from "@holdfast/core"
+import type { ConfigError, Reasons } from "@holdfast/core"
 import { Clock, Effect, Function, Schema, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
+import { placeOf, refuse, refusing, under } from "../internal/options.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
@@ -103,8 +104,9 @@ export abstract class Handle implements CircuitBreaker, Guarding {
 
   restore(snapshot: Snapshots.Snapshot): Effect.Effect<void, ConfigError.InvalidValue> {
     if (!Schema.is(Snapshots.Snapshot)(snapshot)) {
-      const expected = "a snapshot of version 1"
-      return Effect.fail(new ConfigError.InvalidValue({ path: "CircuitBreaker.restore", expected }))
+      return refusing(() =>
+        refuse(under(placeOf("CircuitBreaker", this.name), "restore"), "must be a snapshot of version 1")
+      )
     }
     return Effect.withFiber((fiber) =>
       this.#control(
@@ -115,11 +117,14 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   }
 
   reconfigure(options: Omit<Scheduled<Options>, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
-    return Effect.flatMap(decodeScheduled({ ...options, name: this.name }), (settings) => {
-      this.shell.classify = options.classify
-      this.shell.outcomes = options.outcomes
-      return this.apply(settings)
-    })
+    return Effect.flatMap(
+      decodeScheduled(placeOf("CircuitBreaker", this.name), { ...options, name: this.name }),
+      (settings) => {
+        this.shell.classify = options.classify
+        this.shell.outcomes = options.outcomes
+        return this.apply(settings)
+      }
+    )
   }
 
   protected play(event: Event): Effect.Effect<void> {

@@ -1,6 +1,6 @@
-import { ConfigError } from "@holdfast/core"
-import { type Duration, Effect, type Stream } from "effect"
-import { isCount } from "../internal/check.ts"
+import type { ConfigError } from "@holdfast/core"
+import { Duration, Effect, type Stream } from "effect"
+import { count, placeOf, positive } from "../internal/options.ts"
 import { nowOf } from "../internal/fiber.ts"
 import { type CircuitBreaker, KeyHandle } from "./handle.ts"
 import type * as Machine from "./machine.ts"
@@ -9,7 +9,6 @@ import type { Options } from "./options.ts"
 import { Registry } from "./registry.ts"
 import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import { type Health, Shell } from "./shell.ts"
-import { positive } from "./rule.ts"
 
 export interface KeyedOptions extends Scheduled<Options> {
   /** Circuits at most. When all of them must be kept, calls with further keys run untracked. Default: 10 000. */
@@ -20,6 +19,8 @@ export interface KeyedOptions extends Scheduled<Options> {
    */
   readonly timeToLive?: Duration.Input | undefined
 }
+
+const keyedTable = { capacity: count(1), timeToLive: positive }
 
 /** A circuit per host, tenant or shard. They share their options, their name, their metrics and their transitions. */
 export interface KeyedCircuitBreaker {
@@ -60,14 +61,9 @@ export interface KeyedCircuitBreaker {
 export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
     const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
-    const settings = yield* decodeScheduled(rest)
-    const millis = positive(timeToLive)
-    const wrong = (option: string, expected: string) =>
-      Effect.fail(new ConfigError.InvalidValue({ path: `CircuitBreaker.${option}`, expected }))
-    if (!isCount(capacity, 1)) return yield* wrong("capacity", "a whole number, 1 or more")
-    if (millis === undefined) return yield* wrong("timeToLive", "a finite duration greater than 0 ms")
+    const settings = yield* decodeScheduled(placeOf("CircuitBreaker", rest.name), options, keyedTable)
     const shell = new Shell(rest, settings)
-    const registry = new Registry(settings, capacity, millis)
+    const registry = new Registry(settings, capacity, Duration.toMillis(timeToLive))
     const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>
       Effect.withFiber((fiber) =>
         Effect.forEach(registry.entries(nowOf(fiber)), ([key, circuit]) => view(key, circuit))

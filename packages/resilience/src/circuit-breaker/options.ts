@@ -1,6 +1,20 @@
-import { ConfigError } from "@holdfast/core"
-import { Duration, type Exit, Option, Predicate, Result, Schema } from "effect"
+import { Duration, type Exit, Predicate, Schema } from "effect"
 import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
+import {
+  type At,
+  check,
+  count,
+  functionOf,
+  guarded,
+  name,
+  notNegative,
+  oneOf,
+  positive,
+  refuse,
+  section,
+  type Table,
+  under
+} from "../internal/options.ts"
 import type { Mode, Outcome, Settings } from "./machine.ts"
 import type { Outcomes } from "./outcome.ts"
 import { decodeTrip } from "./rule.ts"
@@ -39,8 +53,8 @@ export interface Options {
   readonly openFor?: Duration.Input | Backoff | undefined
   readonly halfOpen?: HalfOpenOptions | undefined
   /**
-   * The `retryAfter` of the failure that opens the circuit makes it stay open longer, up to this. Zero or more.
-   * Default: 1 hour.
+   * The `retryAfter` of the failure that opens the circuit makes it stay open longer, up to this. No less than `openFor`, or
+   * 0 to ignore it. Default: 1 hour, or the open time if that is longer.
    */
   readonly maxHint?: Duration.Input | undefined
   /**
@@ -57,85 +71,58 @@ export interface Options {
   readonly mode?: Mode | undefined
 }
 
-const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ expected: "a whole number, 1 or more" })
+const hour = 3_600_000
 
-const durationIn = (expected: string, within: (millis: number) => boolean) =>
-  Schema.declare((u): u is Duration.Input => {
-    if (Predicate.isNumber(u) && Number.isNaN(u)) return false
-    const duration = Duration.fromInput(u as Duration.Input)
-    return Option.isSome(duration) && within(Duration.toMillis(duration.value))
-  }).annotate({ expected })
-
-const Positive = durationIn("a finite duration greater than 0 ms", (millis) => millis > 0 && millis < Infinity)
-const NotNegative = durationIn("a finite duration, zero or more", (millis) => millis >= 0 && millis < Infinity)
-
-const fields = {
-  name: Schema.String.check(Schema.isMinLength(1)).annotate({ expected: "a text that is not empty" }),
+export const table: Table<Options> = {
+  name,
   // Checked by decodeTrip, which knows the paths inside of a rule.
-  trip: Schema.Unknown,
-  openFor: Schema.Union([Positive, Schema.declare(isBackoff)]).annotate({
-    expected: "a finite duration greater than 0 ms, or a Backoff"
-  }),
-  halfOpen: Schema.Record(Schema.String, Schema.Unknown).annotate({ expected: "an object" }),
-  maxHint: NotNegative,
-  classify: Schema.declare(Predicate.isFunction).annotate({ expected: "a function from an exit to an outcome" }),
-  outcomes: Schema.Record(Schema.String, Schema.Literals(["success", "failure", "ignored"])).annotate({
-    expected: 'tags or codes with "success", "failure" or "ignored"'
-  }),
-  mode: Schema.Literals(["automatic", "isolated", "disabled", "metrics_only"]).annotate({
-    expected: '"automatic", "isolated", "disabled" or "metrics_only"'
-  })
+  trip: guarded("a rule such as CircuitBreaker.consecutive(5)", (u): u is object => Predicate.isObject(u)),
+  openFor: guarded(
+    "a finite duration greater than 0 ms, a Backoff or a Schedule",
+    (u): u is unknown => isBackoff(u) || positive.is(u)
+  ),
+  halfOpen: section,
+  maxHint: notNegative,
+  classify: functionOf("from an exit to an outcome"),
+  outcomes: guarded(
+    'tags or codes with "success", "failure" or "ignored"',
+    Schema.is(Schema.Record(Schema.NonEmptyString, Schema.Literals(["success", "failure", "ignored"])))
+  ),
+  mode: oneOf("automatic", "isolated", "disabled", "metrics_only")
 }
 
-const halfOpenFields = { concurrent: Count, successes: Count, outOf: Count, maxWait: Positive }
-
-type Fields = Readonly<Record<string, Schema.Codec<unknown, unknown>>>
-
-/** The first option that is wrong, by its path and by what it should be. Its value is never shown. */
-const check = (path: string, table: Fields, input: object): ConfigError.InvalidValue | undefined => {
-  for (const [key, value] of Object.entries(input)) {
-    const schema = Object.hasOwn(table, key) ? table[key]! : undefined
-    if (schema === undefined) {
-      const known = Object.keys(table).join(", ")
-      return new ConfigError.InvalidValue({ path: `${path}.${key}`, expected: `no such option; there are ${known}` })
-    }
-    if (value !== undefined && !Schema.is(schema)(value)) {
-      const expected = String(Schema.resolveAnnotations(schema)?.["expected"])
-      return new ConfigError.InvalidValue({ path: `${path}.${key}`, expected })
-    }
-  }
-  return undefined
+const halfOpenTable: Table<HalfOpenOptions> = {
+  concurrent: count(1),
+  successes: count(1),
+  outOf: count(1),
+  maxWait: positive
 }
 
-/** Checks the options and fills in the defaults. Times in milliseconds. */
-export const decode = (
-  options: Options,
-  path = "CircuitBreaker"
-): Result.Result<Settings, ConfigError.InvalidValue> => {
-  const halfOpen = options.halfOpen ?? {}
-  const problem =
-    check(path, fields, options) ??
-    // A name that is not there at all is found here; any other field may be left out.
-    check(path, fields, { name: options.name ?? "" }) ??
-    check(`${path}.halfOpen`, halfOpenFields, halfOpen)
-  if (problem !== undefined) return Result.fail(problem)
-  const successes = halfOpen.successes ?? 2
-  const outOf = halfOpen.outOf ?? successes
-  if (outOf < successes) {
-    return Result.fail(
-      new ConfigError.InvalidValue({ path: `${path}.halfOpen.outOf`, expected: "at least halfOpen.successes" })
-    )
+/** Checks the options and fills in the defaults. Times in milliseconds. `extra` are those of a breaker that has more. */
+export const decode = (at: At, options: Options, extra?: Table): Settings => {
+  check(at, extra === undefined ? table : { ...table, ...extra }, options, ["name"])
+  const { halfOpen = {}, mode = "automatic", openFor = "60 seconds", trip } = options
+  check(under(at, "halfOpen"), halfOpenTable, halfOpen)
+  const { concurrent = 1, maxWait = "60 seconds", successes = 2 } = halfOpen
+  const { outOf = successes } = halfOpen
+  if (outOf < successes)
+    refuse(under(at, "halfOpen.outOf"), `must be no less than the ${successes} of halfOpen.successes`)
+  const formula = (isBackoff(openFor) ? openFor : constant(openFor, { cap: openFor })).formula
+  // No opening at all is no circuit. Jitter may still draw a short one.
+  if (formula.growth.base === 0) refuse(under(at, "openFor"), table.openFor.what)
+  const maxHint =
+    options.maxHint === undefined ? Math.max(hour, formula.growth.base) : Duration.toMillis(options.maxHint)
+  if (maxHint > 0 && maxHint < formula.growth.base) {
+    refuse(under(at, "maxHint"), "must be 0, or no less than openFor, or it can never matter")
   }
-  const openFor = options.openFor ?? "60 seconds"
-  const trip = options.trip ?? { kind: "consecutive", failures: 5 }
-  return Result.map(decodeTrip(trip, `${path}.trip`), (trip) => ({
-    trip,
-    openFor: (isBackoff(openFor) ? openFor : constant(openFor, { cap: openFor })).formula,
-    maxHint: Duration.toMillis(options.maxHint ?? "1 hour"),
-    concurrent: halfOpen.concurrent ?? 1,
+  return {
+    trip: decodeTrip(under(at, "trip"), trip ?? { kind: "consecutive", failures: 5 }),
+    openFor: formula,
+    maxHint,
+    concurrent,
     successes,
     outOf,
-    maxWait: Duration.toMillis(halfOpen.maxWait ?? "60 seconds"),
-    mode: options.mode ?? "automatic"
-  }))
+    maxWait: Duration.toMillis(maxWait),
+    mode
+  }
 }

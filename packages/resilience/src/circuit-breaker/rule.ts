@@ -1,6 +1,20 @@
-import { ConfigError } from "@holdfast/core"
-import { Duration, Option, Result } from "effect"
-import type { CustomOptions, RateOptions, Trip, WindowOptions } from "./trip.ts"
+import { Duration, Predicate } from "effect"
+import {
+  type At,
+  check,
+  checkOne,
+  count,
+  flag,
+  functionOf,
+  guarded,
+  name,
+  number,
+  positive,
+  refuse,
+  type Table,
+  under
+} from "../internal/options.ts"
+import type { CustomOptions, RateOptions, SlowRateOptions, Trip, WindowOptions } from "./trip.ts"
 
 export type WindowRule =
   | { readonly kind: "count"; readonly size: number }
@@ -26,72 +40,60 @@ export type Rule =
   | { readonly kind: "any_of"; readonly rules: ReadonlyArray<Rule> }
   | { readonly kind: "custom"; readonly options: CustomOptions }
 
-type Decoded<A> = Result.Result<A, ConfigError.InvalidValue>
-
-const wrong = (path: string, expected: string): Decoded<never> =>
-  Result.fail(new ConfigError.InvalidValue({ path, expected }))
-
-const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 1
-
-/** A finite time of more than 0 ms in milliseconds. */
-export const positive = (input: unknown): number | undefined => {
-  if (typeof input === "number" && Number.isNaN(input)) return undefined
-  const millis = Option.map(Duration.fromInput(input as Duration.Input), Duration.toMillis)
-  return Option.isSome(millis) && millis.value > 0 && millis.value < Infinity ? millis.value : undefined
+const rate: Table<RateOptions> = {
+  threshold: number("a number from 0 to 1", (n) => n >= 0 && n <= 1),
+  window: guarded("{ calls } or { time }", (u): u is object => Predicate.isObject(u)),
+  minimumCalls: count(1)
 }
 
-const windowOf = (window: WindowOptions, path: string): Decoded<WindowRule> => {
-  if (typeof window !== "object" || window === null) return wrong(path, "{ calls } or { time }")
+const slow: Table<SlowRateOptions> = { ...rate, slowerThan: positive, inFlight: flag }
+
+const own: Table<CustomOptions> = { name, make: functionOf("that makes { record, clear }") }
+
+const windowOf = (at: At, window: WindowOptions): WindowRule => {
   if ("calls" in window) {
-    return isCount(window.calls)
-      ? Result.succeed({ kind: "count", size: window.calls })
-      : wrong(`${path}.calls`, "a whole number, 1 or more")
+    check(at, { calls: count(1) }, window, ["calls"])
+    return { kind: "count", size: window.calls }
   }
-  const length = positive(window.time)
-  return length === undefined
-    ? wrong(`${path}.time`, "a finite duration greater than 0 ms")
-    : Result.succeed({ kind: "time", length })
+  check(at, { time: positive }, window, ["time"])
+  return { kind: "time", length: Duration.toMillis(window.time) }
 }
 
-const rateOf = (options: RateOptions, path: string) =>
-  Result.gen(function* () {
-    const { threshold = 0.5 } = options
-    const window = yield* windowOf(options.window ?? { calls: 100 }, `${path}.window`)
-    const minimumCalls = options.minimumCalls ?? (window.kind === "count" ? window.size : 10)
-    if (!(threshold >= 0 && threshold <= 1)) yield* wrong(`${path}.threshold`, "a number from 0 to 1")
-    if (!isCount(minimumCalls)) yield* wrong(`${path}.minimumCalls`, "a whole number, 1 or more")
-    if (window.kind === "count" && minimumCalls > window.size) {
-      yield* wrong(`${path}.minimumCalls`, "no more than window.calls")
-    }
-    return { threshold, window, minimumCalls }
-  })
+const rateOf = (at: At, options: RateOptions) => {
+  const { threshold = 0.5 } = options
+  const window = windowOf(under(at, "window"), options.window ?? { calls: 100 })
+  const minimumCalls = options.minimumCalls ?? (window.kind === "count" ? window.size : 10)
+  if (window.kind === "count" && minimumCalls > window.size) {
+    refuse(under(at, "minimumCalls"), `must be no more than the ${window.size} calls of its window`)
+  }
+  return { threshold, window, minimumCalls }
+}
 
 /** Checks a rule and fills in its defaults. */
-export const decodeTrip = (trip: Trip, path: string): Decoded<Rule> => {
+export const decodeTrip = (at: At, trip: Trip): Rule => {
   switch (trip?.kind) {
     case "consecutive":
-      return isCount(trip.failures)
-        ? Result.succeed(trip)
-        : wrong(path, "a rule such as CircuitBreaker.consecutive(5), of a whole number, 1 or more")
-    case "failure_rate":
-      return Result.map(rateOf(trip.options, path), (rate) => ({ kind: "failure_rate", ...rate }))
+      checkOne(under(at, "consecutive"), count(1), trip.failures)
+      return { kind: "consecutive", failures: trip.failures }
+    case "failure_rate": {
+      const place = under(at, "failureRate")
+      check(place, rate, trip.options)
+      return { kind: "failure_rate", ...rateOf(place, trip.options) }
+    }
     case "slow_rate": {
-      const slowerThan = positive(trip.options.slowerThan)
-      if (slowerThan === undefined) return wrong(`${path}.slowerThan`, "a finite duration greater than 0 ms")
-      const inFlight = trip.options.inFlight ?? true
-      return Result.map(rateOf(trip.options, path), (rate) => ({ kind: "slow_rate", ...rate, slowerThan, inFlight }))
+      const place = under(at, "slowRate")
+      check(place, slow, trip.options, ["slowerThan"])
+      const { inFlight = true, slowerThan, ...rest } = trip.options
+      return { kind: "slow_rate", ...rateOf(place, rest), slowerThan: Duration.toMillis(slowerThan), inFlight }
     }
     case "any_of":
-      if (trip.rules.length === 0) return wrong(path, "at least one rule")
-      return Result.map(Result.all(trip.rules.map((rule, i) => decodeTrip(rule, `${path}.${i}`))), (rules) => ({
-        kind: "any_of",
-        rules
-      }))
+      if (trip.rules.length === 0) refuse(at, "must be at least one rule")
+      return { kind: "any_of", rules: trip.rules.map((rule, i) => decodeTrip(under(at, i), rule)) }
     case "custom":
-      if (trip.options.name === "") return wrong(`${path}.name`, "a text that is not empty")
-      return Result.succeed(trip)
+      check(under(at, "custom"), own, trip.options, ["name", "make"])
+      return trip
     default:
-      return wrong(path, "a rule such as CircuitBreaker.consecutive(5)")
+      return refuse(at, "must be a rule such as CircuitBreaker.consecutive(5)")
   }
 }
 

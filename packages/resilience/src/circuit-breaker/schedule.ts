@@ -1,6 +1,7 @@
-import { ConfigError } from "@holdfast/core"
+import type { ConfigError } from "@holdfast/core"
 import { Clock, Duration, Effect, Exit, Random, Schedule } from "effect"
-import { listed } from "../backoff/Backoff.ts"
+import { type Backoff, listed } from "../backoff/Backoff.ts"
+import { type At, refuse, refusing, type Table, under } from "../internal/options.ts"
 import type { Settings } from "./machine.ts"
 import { decode, type Options } from "./options.ts"
 
@@ -40,24 +41,41 @@ const seed = "the same draws twice"
 /** Prime, so that no schedule of hours or days finds itself again. */
 const elsewhen = 100_000_007
 
-/** Checks the options, with a schedule made into the delays that it stands for. */
-export const decodeScheduled = (
-  { openFor, ...rest }: Scheduled<Options>,
-  path = "CircuitBreaker"
-): Effect.Effect<Settings, ConfigError.InvalidValue> =>
+/** The open times that a schedule stands for. It must give the same ones today and another day. */
+const backoffOf = (at: At, schedule: OpenSchedule): Effect.Effect<Backoff, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
-    if (!Schedule.isSchedule(openFor)) return yield* Effect.fromResult(decode({ ...rest, openFor }, path))
-    const refuse = (expected: string) =>
-      Effect.fail(new ConfigError.InvalidValue({ path: `${path}.openFor`, expected }))
-    const schedule = openFor as OpenSchedule
     const now = yield* Clock.currentTimeMillis
     const [here, there] = yield* Effect.all(
       [play(schedule, now), play(schedule, now + elsewhen)].map(Random.withSeed(seed))
     )
-    if (String(here) !== String(there)) return yield* refuse("a schedule that does not depend on the date")
+    if (String(here) !== String(there)) {
+      return yield* refusing(() => refuse(at, "must be a schedule that does not depend on the date"))
+    }
     const delays = yield* play(schedule, now)
     if (delays.length === 0 || delays.some((delay) => !(delay > 0 && delay < Infinity))) {
-      return yield* refuse("a schedule of finite delays greater than 0 ms")
+      return yield* refusing(() => refuse(at, "must be a schedule of finite delays greater than 0 ms"))
     }
-    return yield* Effect.fromResult(decode({ ...rest, openFor: listed(delays, { cap: Math.max(...delays) }) }, path))
+    return listed(delays, { cap: Math.max(...delays) })
   })
+
+/** The options with a schedule made into the delays that it stands for. */
+export const unscheduled = <O extends { readonly openFor?: Options["openFor"] | OpenSchedule }>(
+  at: At,
+  options: O
+): Effect.Effect<Unscheduled<O>, ConfigError.InvalidValue> =>
+  Schedule.isSchedule(options?.openFor)
+    ? Effect.map(
+        backoffOf(under(at, "openFor"), options.openFor as OpenSchedule),
+        (openFor) => ({ ...options, openFor }) as unknown as Unscheduled<O>
+      )
+    : Effect.succeed(options as unknown as Unscheduled<O>)
+
+type Unscheduled<O> = Omit<O, "openFor"> & Pick<Options, "openFor">
+
+/** Checks the options, which may have a schedule. */
+export const decodeScheduled = (
+  at: At,
+  options: Scheduled<Options>,
+  extra?: Table
+): Effect.Effect<Settings, ConfigError.InvalidValue> =>
+  Effect.flatMap(unscheduled(at, options), (plain) => refusing(() => decode(at, plain, extra)))

@@ -4,9 +4,11 @@
  * to the next process.
  */
 import type { ConfigError } from "@holdfast/core"
-import { Duration, Effect, Function, Layer, Option } from "effect"
-import { millis, refusing } from "../internal/check.ts"
+import { Duration, Effect, Layer, Option } from "effect"
+import { combinator } from "../internal/combinator.ts"
+import { duration, placeIn, readOne } from "../internal/config.ts"
 import { nowOf } from "../internal/fiber.ts"
+import { type At, checkOne, placeOf, positive, refusing } from "../internal/options.ts"
 import { planOf, type TimedOut } from "../timeout/limit.ts"
 import { enforce } from "./enforce.ts"
 import { Deadline, leftOf } from "./reference.ts"
@@ -36,13 +38,11 @@ export { Deadline } from "./reference.ts"
 export const within: {
   (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TimedOut, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | TimedOut, R>
-} = Function.dual(
-  2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<A, E | TimedOut, R> => {
-    const plan = planOf(millis("Deadline.within", limit, { above: 0 }))
-    return enforce(self, plan)
-  }
-)
+} = combinator((limit: Duration.Input) => {
+  const at = placeOf("Deadline.within")
+  checkOne(at, positive, limit)
+  return planOf(at, limit)
+}, enforce)
 
 /**
  * The time that is left; none without a deadline. Never negative.
@@ -116,10 +116,33 @@ export const fromHeaders = (
  * ```
  */
 export const layer = (limit: Duration.Input): Layer.Layer<never, ConfigError.InvalidValue> =>
+  Layer.effect(Deadline, endingIn(placeOf("Deadline.layer"), limit))
+
+/**
+ * The same with the time from the `ConfigProvider`, or `otherwise` where it is not configured.
+ *
+ * @example
+ * ```ts
+ * import { Deadline } from "@holdfast/resilience"
+ * import { ConfigProvider, Effect, Layer, Option } from "effect"
+ *
+ * const provider = ConfigProvider.fromUnknown({ import_deadline: "10 minutes" })
+ * const layer = Deadline.layerConfig("import_deadline", "1 hour").pipe(Layer.provide(ConfigProvider.layer(provider)))
+ * const left = Effect.map(Deadline.remaining, Option.isSome)
+ * Effect.runSync(left.pipe(Effect.provide(layer))) // => true
+ * ```
+ */
+export const layerConfig = (path: string, otherwise?: Duration.Input): Layer.Layer<never, ConfigError.InvalidValue> =>
   Layer.effect(
     Deadline,
-    Effect.withFiber((fiber) => {
-      const outer = fiber.getRef(Deadline) ?? Infinity
-      return refusing(() => Math.min(nowOf(fiber) + millis("Deadline.layer", limit, { above: 0 }), outer))
+    Effect.flatMap(readOne(path, duration), (found) => endingIn(placeIn(path), (found ?? otherwise) as Duration.Input))
+  )
+
+/** The instant at which a time from now is over, or a sooner one that is in force. */
+const endingIn = (at: At, limit: Duration.Input): Effect.Effect<number, ConfigError.InvalidValue> =>
+  Effect.withFiber((fiber) =>
+    refusing(() => {
+      checkOne(at, positive, limit)
+      return Math.min(nowOf(fiber) + Duration.toMillis(limit), fiber.getRef(Deadline) ?? Infinity)
     })
   )

@@ -1,21 +1,68 @@
 /** Another answer, when the first source has none. */
-import { Classifier } from "@holdfast/core"
-import { Cause, Effect, Function, Metric, Option, type Types } from "effect"
-import { refuse } from "../internal/check.ts"
-import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
+import { Cause, Effect, Option, type Types } from "effect"
+import { combinator } from "../internal/combinator.ts"
+import { placeIn, read } from "../internal/config.ts"
+import { check, flag, guarded, name as named, placeOf, refuse, refusing, under } from "../internal/options.ts"
+import { type PolicyService, serviceOf } from "../internal/service.ts"
+import * as Run from "./run.ts"
 import { SourcesExhausted } from "./SourcesExhausted.ts"
 
+export type { Instead, Options, Whole } from "./run.ts"
 export { SourcesExhausted } from "./SourcesExhausted.ts"
 
-export interface Options<in E> {
-  /**
-   * Which failures are replaced: a predicate, or a list of codes. Default: those declared as `sys`; what the caller, the
-   * configuration or a bug did wrong stays wrong with another source. Defects and interruptions are never replaced.
-   */
-  readonly when?: ((failure: E) => boolean) | ReadonlyArray<string> | undefined
-  /** Names the fallback in logs, metrics and spans. From a small, fixed set. Default: `"fallback"`. */
-  readonly name?: string | undefined
+const TypeId = "~@holdfast/resilience/Fallback"
+
+/**
+ * Another answer as a value. `E` are the failures it can judge, `B` what it answers, `E2` how it fails itself, `R` what it
+ * needs.
+ */
+export interface Fallback<in E = unknown, out B = never, out E2 = never, out R = never> {
+  readonly [TypeId]: {
+    readonly _E: Types.Contravariant<E>
+    readonly _B: Types.Covariant<B>
+    readonly _E2: Types.Covariant<E2>
+    readonly _R: Types.Covariant<R>
+  }
 }
+
+type AnyFallback = Fallback<never, unknown, unknown, unknown>
+
+const planIn = (fallback: AnyFallback): Run.Plan => fallback[TypeId] as unknown as Run.Plan
+
+const madeOf = (plan: Run.Plan): AnyFallback => ({ [TypeId]: plan }) as never
+
+/**
+ * Makes a fallback as a value, with a `value` or an `orElse`. Wrong options throw `ConfigError.InvalidValue` where they are
+ * written.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Fallback } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const noStock = Fallback.make({ value: 0, when: ["sys.timeout"] })
+ * Effect.runSync(Effect.fail(new Reasons.Timeout({})).pipe(Fallback.protect(noStock))) // => 0
+ * ```
+ */
+export const make = <B, E = unknown, E2 = never, R = never>(options: Run.Whole<E, B, E2, R>): Fallback<E, B, E2, R> =>
+  madeOf(Run.planOf(placeOf("Fallback", options?.name), options)) as never
+
+/**
+ * Answers as the fallback says when the effect fails with an eligible failure. The example of {@link make} shows it;
+ * {@link effect} and {@link value} say the same in one step.
+ */
+export const protect: {
+  <E0, B, E2, R2>(
+    fallback: Fallback<E0, B, E2, R2>
+  ): <A, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | E2, R | R2>
+  <A, E extends E0, R, E0, B, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    fallback: Fallback<E0, B, E2, R2>
+  ): Effect.Effect<A | B, E | E2, R | R2>
+} = combinator(planIn, Run.run)
+
+type Options<E> = Run.Options<E>
 
 /** One source of a {@link chain}. */
 export interface Source<out A, out E = never, out R = never> {
@@ -36,48 +83,16 @@ export interface Served<out A, out E> {
   readonly failures: ReadonlyArray<{ readonly source: string; readonly failure: E }>
 }
 
-/** The failure that another source may make good; none for defects, interruptions and what is not eligible. */
-const eligible = <E>(cause: Cause.Cause<E>, options: Options<E>, fiber: AnyFiber): Option.Option<E> => {
-  if (Cause.hasDies(cause)) return Option.none()
-  return Option.filter(Cause.findErrorOption(cause), (failure) => {
-    const { when } = options
-    if (typeof when === "function") return when(failure)
-    const { category, code } = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
-    return when === undefined ? category === "sys" : when.includes(code)
-  })
-}
-
-/** Tells the world that one source failed and another is asked. Nothing of it can change the result. */
-const announce = (
-  fiber: AnyFiber,
-  step: { readonly name: string; readonly from: string; readonly to: string; readonly isLast: boolean },
-  failure: unknown
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { from, isLast, name, to } = step
-    const { code } = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
-    Metric.counter("resilience.fallback.activations", {
-      description: "Failures after which another source was asked",
-      attributes: { name, from, to },
-      incremental: true
-    }).updateUnsafe(1, fiber.context)
-    spanEvent(fiber, "resilience.fallback", {
-      "resilience.fallback.name": name,
-      "resilience.fallback.failed_source": from,
-      "resilience.fallback.source": to,
-      "error.type": code
-    })
-    const log = isLast ? Effect.logError : Effect.logWarning
-    return log(`${from} failed, falling back to ${to}`).pipe(
-      Effect.annotateLogs({ fallback: name, from, to, "error.type": code })
-    )
-  }).pipe(Effect.catchCause(() => Effect.void))
-
-/** The later failure first, because it is the one to act on; the earlier ones stay attached. */
-const withEarlier = <E, E2>(cause: Cause.Cause<E2>, earlier: Cause.Cause<E>): Cause.Cause<E | E2> =>
-  Cause.hasFails(cause) && !Cause.hasDies(cause) ? Cause.combine(cause, earlier) : cause
-
-const isDataFirst = (args: IArguments) => Effect.isEffect(args[0])
+/** Options may be left out, so the number of arguments says nothing: the effect does. */
+const inEitherStyle = (whole: (answer: never, options?: Options<never>) => object): never =>
+  ((...args: ReadonlyArray<never>) => {
+    const isDataFirst = Effect.isEffect(args[0])
+    const [answer, options] = isDataFirst ? args.slice(1) : args
+    const at = placeOf("Fallback")
+    if (options !== undefined) check(at, Run.table, options)
+    const plan = Run.planOf(at, whole(answer as never, options) as Run.Whole<never, unknown>)
+    return isDataFirst ? Run.run(args[0]!, plan) : (self: Effect.Effect<never>) => Run.run(self, plan)
+  }) as never
 
 /**
  * Asks another effect when this one fails. When that fails too, its failure comes first and the original stays attached
@@ -105,26 +120,7 @@ export const effect: {
     orElse: (failure: E) => Effect.Effect<B, E2, R2>,
     options?: Options<E>
   ): Effect.Effect<A | B, E | E2, R | R2>
-} = Function.dual(
-  isDataFirst,
-  <A, E, R, B, E2, R2>(
-    self: Effect.Effect<A, E, R>,
-    orElse: (failure: E) => Effect.Effect<B, E2, R2>,
-    options: Options<E> = {}
-  ): Effect.Effect<A | B, E | E2, R | R2> => {
-    const step = { name: options.name ?? "fallback", from: "primary", to: "fallback", isLast: false }
-    return Effect.catchCause(self, (cause) =>
-      Effect.withFiber<A | B, E | E2, R2>((fiber) => {
-        const failure = eligible(cause, options, fiber)
-        if (Option.isNone(failure)) return Effect.failCause(cause)
-        return announce(fiber, step, failure.value).pipe(
-          Effect.andThen(Effect.suspend(() => orElse(failure.value))),
-          Effect.catchCause((second) => Effect.failCause(withEarlier(second, cause)))
-        )
-      })
-    )
-  }
-)
+} = inEitherStyle((orElse, options) => ({ ...options, orElse }))
 
 /**
  * Answers with a value when the effect fails with an eligible failure. Everything else about it is {@link effect}.
@@ -145,11 +141,9 @@ export const value: {
     options?: Options<Types.NoInfer<E>>
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E, R>
   <A, E, R, B>(self: Effect.Effect<A, E, R>, value: B, options?: Options<E>): Effect.Effect<A | B, E, R>
-} = Function.dual(
-  isDataFirst,
-  <A, E, R, B>(self: Effect.Effect<A, E, R>, value: B, options?: Options<E>): Effect.Effect<A | B, E, R> =>
-    effect(self, () => Effect.succeed(value), options)
-)
+} = inEitherStyle((value, options) => ({ ...options, value }))
+
+const sourceTable = { name: named, effect: guarded("an effect", Effect.isEffect), degraded: flag }
 
 type AnySource = Source<unknown, unknown, unknown>
 
@@ -191,7 +185,10 @@ export const chain = <const Sources extends ReadonlyArray<AnySource>>(
   type R = Effect.Services<Sources[number]["effect"]>
   type Answer = Effect.Effect<Served<A, E>, E | SourcesExhausted, R>
   const all = sources as ReadonlyArray<Source<A, E, R>>
-  if (all.length === 0) refuse("Fallback.chain.sources", "at least one source")
+  const at = placeOf("Fallback.chain", options?.name)
+  check(at, Run.table, options)
+  if (!Array.isArray(all) || all.length === 0) refuse(under(at, "sources"), "must be at least one source")
+  all.forEach((source, i) => check(under(under(at, "sources"), i), sourceTable, source, ["name", "effect"]))
   const name = options.name ?? "fallback"
 
   const ask = (index: number, failures: Served<A, E>["failures"], earlier: Cause.Cause<E>): Answer => {
@@ -201,14 +198,14 @@ export const chain = <const Sources extends ReadonlyArray<AnySource>>(
         Effect.succeed({ value, servedBy: source.name, degraded: source.degraded ?? index > 0, failures }),
       onFailure: (cause) =>
         Effect.withFiber<Served<A, E>, E | SourcesExhausted, R>((fiber) => {
-          const failure = eligible(cause, options, fiber)
-          if (Option.isNone(failure)) return Effect.failCause(withEarlier(cause, earlier))
+          const failure = Run.eligible(cause, options, fiber)
+          if (Option.isNone(failure)) return Effect.failCause(Run.withEarlier(cause, earlier))
           const failed = [...failures, { source: source.name, failure: failure.value }]
           const next = all[index + 1]
           if (next === undefined) return exhausted(failed)
           const step = { name, from: source.name, to: next.name, isLast: index + 2 === all.length }
           return Effect.andThen(
-            announce(fiber, step, failure.value),
+            Run.announce(fiber, step, failure.value),
             ask(index + 1, failed, Cause.combine(earlier, cause))
           )
         })
@@ -224,3 +221,46 @@ const exhausted = <E>(failures: Served<unknown, E>["failures"]): Effect.Effect<n
       cause: new AggregateError(failures.map(({ failure }) => failure))
     })
   )
+
+/** The class that {@link Service} makes. */
+export interface ServiceClass<Self, Id extends string, E0, B, E2, R2> extends PolicyService<
+  Self,
+  Id,
+  Fallback<E0, B, E2, R2>
+> {
+  /** Answers for an effect as the program says. */
+  readonly protect: <A, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | E2, R | R2 | Self>
+}
+
+/**
+ * A fallback as a service, in one line. Configuration says when it is used (`when`, codes with commas); what it answers is
+ * given in code.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Fallback } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * class NoStock extends Fallback.Service<NoStock>()("NoStock", { value: 0 }) {}
+ *
+ * const stock = Effect.fail(new Reasons.NetworkError({})).pipe(NoStock.protect)
+ * await Effect.runPromise(stock.pipe(Effect.provide(NoStock.layer))) // => 0
+ * ```
+ */
+export const Service =
+  <Self>() =>
+  <const Id extends string, B, E = unknown, E2 = never, R = never>(
+    id: Id,
+    options: Run.Whole<E, B, E2, R>
+  ): ServiceClass<Self, Id, E, B, E2, R> => {
+    const given = { name: id, ...options } as Run.Whole<never, unknown, unknown, unknown>
+    return serviceOf<AnyFallback>(id, {
+      make: refusing(() => madeOf(Run.planOf(placeOf("Fallback", id), given))),
+      fromConfig: (path) =>
+        Effect.flatMap(read(path, Run.forms), (found) =>
+          refusing(() => madeOf(Run.planOf(placeIn(path), { ...given, ...found } as typeof given)))
+        ),
+      protect: (self, fallback) => Run.run(self, planIn(fallback))
+    })
+  }

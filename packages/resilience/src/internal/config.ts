@@ -1,54 +1,170 @@
-import { ConfigError } from "@holdfast/core"
-import { Config, type Duration, Effect, Schema } from "effect"
-import { refusing } from "./check.ts"
+/** Options from the `ConfigProvider`, which knows only texts: what a text must be is said by whoever reads it. */
+import type { ConfigError } from "@holdfast/core"
+import { ConfigProvider, type Duration, Effect } from "effect"
+import { nearest } from "./nearest.ts"
+import { type At, refuse, refusing, section, under } from "./options.ts"
 
-/** A leaf of configuration: an environment knows only text, and what a text must be is said by whoever reads it. */
-export const Text = Schema.optionalKey(Schema.String)
-
-/** A text as the kind of value that is wanted. The range is checked with the options themselves. */
-export class Reader {
-  readonly path: string
-
-  constructor(path: string) {
-    this.path = path
-  }
-
-  refuse(at: string, expected: string): never {
-    throw new ConfigError.InvalidValue({ path: `${this.path}.${at}`, source: "configuration", expected })
-  }
-
-  number(at: string, text: string | undefined): number | undefined {
-    if (text === undefined) return undefined
-    const value = text.trim() === "" ? Number.NaN : Number(text)
-    return Number.isNaN(value) ? this.refuse(at, "a number") : value
-  }
-
-  duration(at: string, text: string | undefined): Duration.Input | undefined {
-    if (text === undefined) return undefined
-    const trimmed = text.trim()
-    if (/^\d+(?:\.\d+)?$/.test(trimmed)) return Number(trimmed)
-    if (/^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)s?$|^Infinity$/.test(trimmed)) {
-      return trimmed as Duration.Input
-    }
-    return this.refuse(at, "a duration such as 30 seconds, or a number of milliseconds")
-  }
-
-  oneOf<const A extends string>(at: string, text: string | undefined, all: ReadonlyArray<A>): A | undefined {
-    if (text === undefined) return undefined
-    return all.find((one) => one === text) ?? this.refuse(at, all.join(", "))
-  }
+interface Source {
+  readonly provider: ConfigProvider.ConfigProvider
+  readonly path: ConfigProvider.Path
+  readonly at: At
 }
 
-/** What stands under a path of the `ConfigProvider`, as a shape of texts, made into options by whoever knows them. */
-export const readConfig = <T, A>(
-  shape: Schema.ConstraintCodec<T, unknown>,
-  path: string,
-  make: (read: Reader, shape: T) => A
-): Effect.Effect<A, ConfigError.InvalidValue> =>
-  Effect.matchEffect(Config.schema(shape, path), {
-    onFailure: () =>
-      Effect.fail(
-        new ConfigError.InvalidValue({ path, source: "configuration", expected: "an object of options, each a text" })
-      ),
-    onSuccess: (shape) => refusing(() => make(new Reader(path), shape))
+/** How configuration says one option, in the shape in which code says it. `undefined` when it does not say it. */
+export type Form<out A> = (source: Source) => Effect.Effect<A | undefined, ConfigError.InvalidValue>
+
+/** A form for every option, so that none can be forgotten. */
+export type Forms<O> = { readonly [K in keyof O]-?: Form<O[K]> }
+
+const load = ({
+  at,
+  path,
+  provider
+}: Source): Effect.Effect<ConfigProvider.Node | undefined, ConfigError.InvalidValue> =>
+  Effect.catch(provider.load(path), () => refusing(() => refuse(at, "must be readable")))
+
+const below = (source: Source, key: string | number): Source => ({
+  provider: source.provider,
+  path: [...source.path, key],
+  at: under(source.at, key)
+})
+
+const leaf =
+  <A>(parse: (text: string, at: At) => A): Form<A> =>
+  (source) =>
+    Effect.flatMap(load(source), (node) =>
+      node === undefined
+        ? Effect.succeed(undefined)
+        : refusing(() => parse(node.value?.trim() ?? refuse(source.at, "must be a text"), source.at))
+    )
+
+export const number = leaf((text, at) => {
+  const value = text === "" ? Number.NaN : Number(text)
+  return Number.isNaN(value) ? refuse(at, "must be a number") : value
+})
+
+const units = /^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)s?$|^Infinity$/
+
+const parseDuration = (text: string, at: At): Duration.Input => {
+  if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text)
+  if (units.test(text)) return text as Duration.Input
+  return refuse(at, "must be a duration such as 30 seconds, or a number of milliseconds")
+}
+
+export const duration: Form<Duration.Input> = leaf(parseDuration)
+
+export const flag = leaf((text, at) =>
+  text === "true" ? true : text === "false" ? false : refuse(at, "must be true or false")
+)
+
+/** A text, whose meaning is checked with the options themselves. */
+export const text: Form<never> = leaf((text) => text as never)
+
+const list =
+  <A>(parse: (text: string, at: At) => A): Form<ReadonlyArray<A>> =>
+  (source) =>
+    Effect.flatMap(load(source), (node) => {
+      if (node?._tag === "Array" && node.value === undefined) {
+        const items = Array.from({ length: node.length }, (_, i) => leaf(parse)(below(source, i)))
+        return Effect.map(Effect.all(items), (all) => all.filter((one) => one !== undefined))
+      }
+      return leaf((text, at) => text.split(",").map((part) => parse(part.trim(), at)))(source)
+    })
+
+/** Several texts, as a list or with commas between them. */
+export const texts: Form<ReadonlyArray<string>> = list((text) => text)
+
+export const durations: Form<ReadonlyArray<Duration.Input>> = list(parseDuration)
+
+/** What only code can say. */
+export const inCode: Form<never> = (source) =>
+  Effect.flatMap(load(source), (node) =>
+    node === undefined
+      ? Effect.succeed(undefined)
+      : refusing(() =>
+          refuse(source.at, "must be given in code: it is a function or a shared value, which no text can be")
+        )
+  )
+
+/** Texts under names of their own. */
+export const dictionary: Form<Readonly<Record<string, never>>> = (source) =>
+  Effect.flatMap(load(source), (node) =>
+    node?._tag !== "Record"
+      ? Effect.succeed(undefined)
+      : (Effect.all(Object.fromEntries([...node.keys].map((key) => [key, text(below(source, key))]))) as Effect.Effect<
+          Readonly<Record<string, never>>,
+          ConfigError.InvalidValue
+        >)
+  )
+
+/** `maxElapsed` is the variables `MAX` … `ELAPSED` to an environment that is asked in capitals. */
+const isPartOf = (key: string, known: ReadonlyArray<string>): boolean =>
+  known.some((one) => {
+    const constant = one.replace(/([A-Z])/g, "_$1").toUpperCase()
+    return constant === key || constant.startsWith(`${key}_`)
   })
+
+/**
+ * Options under their names. A key that nobody knows is refused; where others keep their settings, too, only one that looks
+ * like a slip of the pen.
+ */
+const record =
+  <O extends object>(forms: { readonly [K in keyof O]: Form<O[K]> }, isShared: boolean): Form<O> =>
+  (source) =>
+    Effect.gen(function* () {
+      const node = yield* load(source)
+      const known = Object.keys(forms)
+      if (node?._tag === "Record") {
+        for (const key of node.keys) {
+          if (Object.hasOwn(forms, key) || isPartOf(key, known)) continue
+          const near = nearest(key, known)
+          if (near === undefined && isShared) continue
+          const hint = near === undefined ? "" : `, did you mean ${near}?`
+          yield* refusing(() => refuse(under(source.at, key), `is no option${hint} (there are ${known.join(", ")})`))
+        }
+      }
+      const found: Record<string, unknown> = {}
+      for (const key of known) {
+        const value = yield* forms[key as keyof O](below(source, key))
+        if (value !== undefined) found[key] = value
+      }
+      if (Object.keys(found).length > 0 || (node?._tag === "Record" && node.value === undefined)) return found as O
+      return node === undefined ? undefined : yield* refusing(() => refuse(source.at, section.what))
+    })
+
+/** Options in a section of their own. */
+export const options = <O extends object>(forms: { readonly [K in keyof O]: Form<O[K]> }): Form<O> =>
+  record(forms, false)
+
+/** One text, or a section that says more. */
+export const textOr =
+  <A, B>(short: Form<A>, long: Form<B>): Form<A | B> =>
+  (source) =>
+    Effect.flatMap(load(source), (node) =>
+      Effect.suspend((): Effect.Effect<A | B | undefined, ConfigError.InvalidValue> =>
+        node?.value === undefined ? long(source) : short(source)
+      )
+    )
+
+/** What is made of what was read; a refusal names the place in the configuration. */
+export const mapped =
+  <A, B>(form: Form<A>, make: (value: A, at: At) => B): Form<B> =>
+  (source) =>
+    Effect.flatMap(form(source), (value) =>
+      value === undefined ? Effect.succeed(undefined) : refusing(() => make(value, source.at))
+    )
+
+export const placeIn = (path: string): At => ({ path, source: "configuration" })
+
+/** What a form finds under a path of the `ConfigProvider`. */
+export const readOne = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
+  Effect.withFiber((fiber) =>
+    form({ provider: fiber.getRef(ConfigProvider.ConfigProvider), path: [path], at: placeIn(path) })
+  )
+
+/** The options of a policy under a path. Other parts of the program may keep settings there, too. */
+export const read = <O extends object>(
+  path: string,
+  forms: { readonly [K in keyof O]: Form<O[K]> }
+): Effect.Effect<Partial<O>, ConfigError.InvalidValue> =>
+  Effect.map(readOne(path, record(forms, true)), (found): Partial<O> => found ?? {})

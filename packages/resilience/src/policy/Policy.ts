@@ -1,19 +1,25 @@
 /** Several policies as one value: ordered, named, checked when it is built, and cheaper than its parts. */
 import type { ConfigError } from "@holdfast/core"
-import { Context, type Duration, Effect, Function, Layer } from "effect"
-import * as Backoff from "../backoff/Backoff.ts"
-import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
+import { type Cause, ConfigProvider, type Duration, Effect, Function, type Scope, Stream } from "effect"
+import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
+import { placeIn } from "../internal/config.ts"
+import { placeOf } from "../internal/options.ts"
+import { type PolicyService, serviceOf } from "../internal/service.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 import { read } from "./config.ts"
-import { type Added, type Options, recommended, type RetryOptions, type Step } from "./options.ts"
-import { build, type Pipeline, type Policy } from "./pipeline.ts"
+import type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Step } from "./options.ts"
+import { build, buildRecommended, type Pipeline, type Policy } from "./pipeline.ts"
 
-export type { Added, Options, RetryOptions, Stage, Step } from "./options.ts"
-export type { Policy } from "./pipeline.ts"
+export type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Stage, Step } from "./options.ts"
+export type { Health, Policy } from "./pipeline.ts"
+export { database, http } from "./presets.ts"
+
+/** The pipeline that options stand for. */
+export type For<O> = Policy<Added<O>, Answers<O>, Needs<O>>
 
 /**
- * Makes a pipeline in the recommended order: total timeout, retry, circuit breaker, timeout of one attempt. Name it after
- * the dependency, make it once, and share it: the circuit is its state.
+ * Makes a pipeline in the recommended order: fallback, total timeout, retry, circuit breaker, timeout of one attempt. Name it
+ * after the dependency, make it once, and share it: the circuit is its state.
  *
  * Fails with `ConfigError.InvalidValue` when an option is wrong, or when stages cannot work together.
  *
@@ -44,8 +50,8 @@ export type { Policy } from "./pipeline.ts"
 export const make = <const O extends Options>(
   name: string,
   options: O
-): Effect.Effect<Policy<Added<O>>, ConfigError.InvalidValue> =>
-  Effect.suspend(() => build(recommended(options), name, `Policy.${name}`, options.measure))
+): Effect.Effect<For<O>, ConfigError.InvalidValue> =>
+  Effect.suspend(() => buildRecommended(placeOf("Policy", name), name, { path: name, defaults: options }, options))
 
 /**
  * Makes a pipeline in an order of your own, outermost first. An order that cannot mean what it says is refused with the
@@ -62,42 +68,64 @@ export const make = <const O extends Options>(
  * policy.stages.map(({ kind }) => kind) // => ["circuitBreaker", "retry"]
  *
  * const wrong = Policy.ordered("reports", [Policy.timeout("1 second"), Policy.timeout("5 seconds")])
- * Effect.runSync(Effect.flip(wrong)).path // => "Policy.reports.steps.1"
+ * Effect.runSync(Effect.flip(wrong)).path // => 'Policy "reports".steps.1'
  * ```
  */
 export const ordered = <const Steps extends ReadonlyArray<AnyStep>>(
   name: string,
   steps: Steps
-): Effect.Effect<Policy<Steps[number]["adds"]>, ConfigError.InvalidValue> =>
+): Effect.Effect<
+  Policy<Steps[number]["adds"]["failures"], Steps[number]["adds"]["answers"], Steps[number]["adds"]["needs"]>,
+  ConfigError.InvalidValue
+> =>
   Effect.suspend(() =>
-    build(
-      steps.map(({ step }, i) => [`steps.${i}`, step] as const),
-      name,
-      `Policy.${name}`
+    build(placeOf("Policy", name), name, { path: name, defaults: {} }, () =>
+      steps.map(({ step }, i) => [`steps.${i}`, step] as const)
     )
   )
 
 /** A stage for {@link ordered}. `adds` exists for the compiler only. */
-export interface AnyStep<out X = unknown> {
+export interface AnyStep<out X = unknown, out B = unknown, out R = unknown> {
   readonly step: Step
-  readonly adds: X
+  readonly adds: { readonly failures: X; readonly answers: B; readonly needs: R }
 }
+
+/** The stage that options stand for. */
+export type StepFor<O> = AnyStep<Added<O>, Answers<O>, Needs<O>>
 
 const stepOf = (step: Step) => ({ step }) as never
 
+/**
+ * A stage: another answer when everything inside has failed. It belongs outermost.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Policy } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const stock = Policy.ordered("stock", [Policy.fallback({ value: 0 }), Policy.circuitBreaker({})])
+ * const program = Effect.flatMap(stock, (policy) =>
+ *   Effect.fail(new Reasons.NetworkError({})).pipe(Policy.protect(policy))
+ * )
+ * await Effect.runPromise(program) // => 0
+ * ```
+ */
+export const fallback = <const O extends FallbackOptions>(options: O): StepFor<{ readonly fallback: O }> =>
+  stepOf({ kind: "fallback", options })
+
 /** A stage: a limit of time. The outermost one is a deadline for everything inside. The example of {@link ordered} shows it. */
-export const timeout = (
-  options: Duration.Input | Timeout.Options
-): AnyStep<Added<{ readonly timeout: Duration.Input }>> => stepOf({ kind: "timeout", options })
+export const timeout = (options: Duration.Input | Timeout.Options): StepFor<{ readonly timeout: Duration.Input }> =>
+  stepOf({ kind: "timeout", options })
 
 /** A stage: doing it again. The example of {@link ordered} shows it. */
-export const retry = <const O extends RetryOptions>(options: O): AnyStep<Added<{ readonly retry: O }>> =>
+export const retry = <const O extends RetryOptions>(options: O): StepFor<{ readonly retry: O }> =>
   stepOf({ kind: "retry", options })
 
 /** A stage: a circuit, named as the pipeline. The example of {@link ordered} shows it. */
 export const circuitBreaker = (
-  options: Omit<CircuitBreaker.Options, "name">
-): AnyStep<Added<{ readonly circuitBreaker: object }>> => stepOf({ kind: "circuitBreaker", options })
+  options: Omit<CircuitBreaker.Scheduled<CircuitBreaker.Options>, "name">
+): StepFor<{ readonly circuitBreaker: object }> => stepOf({ kind: "circuitBreaker", options })
 
 /**
  * Runs an effect under the pipeline. Its own failures, defects and interruptions pass unchanged; `X` joins them.
@@ -115,38 +143,16 @@ export const circuitBreaker = (
  * ```
  */
 export const protect: {
-  <X>(policy: Policy<X>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R>
-  <A, E, R, X>(self: Effect.Effect<A, E, R>, policy: Policy<X>): Effect.Effect<A, E | X, R>
-} = Function.dual(2, <A, E, R, X>(self: Effect.Effect<A, E, R>, policy: Policy<X>): Effect.Effect<A, E | X, R> => {
-  const pipeline = policy as unknown as Pipeline
-  // Read when it runs: an effect that was protected before a reload is under the new options.
-  return Effect.withFiber((fiber) => pipeline.protect(fiber, self)) as Effect.Effect<A, E | X, R>
-})
-
-/**
- * For calls over HTTP: 30 s in all, 3 attempts with growing, fully jittered waits, a circuit that opens at one failure in
- * ten of the last 30 s, and 10 s for one attempt. Used as {@link database} is in the example of {@link protect}.
- */
-export const http = {
-  timeout: "30 seconds",
-  retry: { attempts: 3, backoff: Backoff.exponential("500 millis", { jitter: "full", cap: "10 seconds" }) },
-  circuitBreaker: {
-    trip: CircuitBreaker.failureRate({ threshold: 0.1, window: { time: "30 seconds" }, minimumCalls: 100 }),
-    openFor: "5 seconds"
-  },
-  attemptTimeout: "10 seconds"
-} as const satisfies Options
-
-/**
- * For a database that is near: 5 s in all, 3 attempts after short waits, a circuit that opens at 5 failures in a row, and
- * 2 s for one attempt. The example of {@link protect} shows it.
- */
-export const database = {
-  timeout: "5 seconds",
-  retry: { attempts: 3, backoff: Backoff.exponential("20 millis", { jitter: "full", cap: "500 millis" }) },
-  circuitBreaker: { trip: CircuitBreaker.consecutive(5), openFor: "10 seconds" },
-  attemptTimeout: "2 seconds"
-} as const satisfies Options
+  <X, B, R2>(policy: Policy<X, B, R2>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | X, R | R2>
+  <A, E, R, X, B, R2>(self: Effect.Effect<A, E, R>, policy: Policy<X, B, R2>): Effect.Effect<A | B, E | X, R | R2>
+} = Function.dual(
+  2,
+  <A, E, R, X, B, R2>(self: Effect.Effect<A, E, R>, policy: Policy<X, B, R2>): Effect.Effect<A | B, E | X, R | R2> => {
+    const pipeline = policy as unknown as Pipeline
+    // Read when it runs: an effect that was protected before a reload is under the new options.
+    return Effect.withFiber((fiber) => pipeline.protect(fiber, self)) as Effect.Effect<A | B, E | X, R | R2>
+  }
+)
 
 /** Failures that a pipeline from configuration may add; which stages it has is known only when it is read. */
 export type FromConfig = Added<{
@@ -159,9 +165,12 @@ export type FromConfig = Added<{
  * A pipeline whose options come from the `ConfigProvider` (environment, file), under a path that is its name by default.
  * `defaults` hold for what is not configured. Failures name the path.
  *
- * `timeout` and `attemptTimeout` are durations (`30 seconds`, or a number of milliseconds); `retry` has `attempts`,
- * `base`, `cap`, `jitter` and `maxElapsed`; `circuitBreaker` has `failures` in a row or `failureRate` with `calls` or
- * `time` and `minimumCalls`, `openFor`, `successes`, `probes`, `mode`.
+ * Options have the names and sections that they have in code. `timeout` and `attemptTimeout` are durations (`30 seconds`, or
+ * a number of milliseconds) or sections with `after`, `operation`, `disconnect`. `retry.backoff` is a section with `kind`
+ * (`exponential`, `linear`, `constant`, `decorrelated`, `listed`), `base`, `factor`, `delays`, `cap`, `jitter`; so is
+ * `circuitBreaker.openFor` where it is no duration. `circuitBreaker.trip` has `consecutive`, `failureRate`, `slowRate`, any of
+ * which opens. `retryBudget` has `tokens`, `window` or `inFlight`. Lists may be texts with commas. What only code can say
+ * (functions, the answer of a fallback) is refused, with the reason.
  *
  * @example
  * ```ts
@@ -169,7 +178,11 @@ export type FromConfig = Added<{
  * import { ConfigProvider, Effect } from "effect"
  *
  * const provider = ConfigProvider.fromUnknown({
- *   payments: { timeout: "10 seconds", retry: { attempts: 4, base: "50 millis" }, circuitBreaker: { failures: 3 } }
+ *   payments: {
+ *     timeout: "10 seconds",
+ *     retry: { attempts: 4, backoff: { base: "50 millis", jitter: "full" } },
+ *     circuitBreaker: { trip: { consecutive: 3, slowRate: { slowerThan: "1 second" } } }
+ *   }
  * })
  * const program = Policy.fromConfig("payments").pipe(
  *   Effect.provideService(ConfigProvider.ConfigProvider, provider)
@@ -178,22 +191,76 @@ export type FromConfig = Added<{
  * policy.stages.map(({ place }) => place) // => ["timeout", "retry", "circuitBreaker"]
  * ```
  */
-export const fromConfig = (
+export const fromConfig = <const O extends Options = {}>(
   name: string,
-  options: { readonly path?: string | undefined; readonly defaults?: Options | undefined } = {}
-): Effect.Effect<Policy<FromConfig>, ConfigError.InvalidValue> => {
-  const path = options.path ?? name
-  return Effect.flatMap(read(path, options.defaults), (read) => build(recommended(read), name, path, read.measure))
+  options: { readonly path?: string | undefined; readonly defaults?: O | undefined } = {}
+): Effect.Effect<Policy<FromConfig | Added<O>, Answers<O>, Needs<O>>, ConfigError.InvalidValue> => {
+  const { defaults = {}, path = name } = options
+  return Effect.flatMap(read(path, defaults), (found) =>
+    buildRecommended(placeIn(path), name, { path, defaults }, found)
+  )
+}
+
+export interface ReloadOptions<E = never, R = never> {
+  /** Where the options stand. Default: the path they were read from, or the name of the pipeline. */
+  readonly path?: string | undefined
+  /** Gives the configuration of the moment, as of a file that has changed. Default: the `ConfigProvider` that is there. */
+  readonly provider?: Effect.Effect<ConfigProvider.ConfigProvider, E, R> | undefined
+}
+
+/**
+ * Reloads a pipeline for every element of a stream (a file that is watched, a schedule, a signal), in the background while
+ * the scope is open. Options that are wrong, and a configuration that cannot be read, leave the pipeline as it is and are
+ * logged as a warning with their failure. As a Layer: `Layer.effectDiscard(Policy.reloadOn(…))`.
+ *
+ * @example
+ * ```ts
+ * import { Policy } from "@holdfast/resilience"
+ * import { ConfigProvider, Effect, Stream } from "effect"
+ *
+ * let timeout = "1 second"
+ * const provider = Effect.sync(() => ConfigProvider.fromUnknown({ stock: { timeout } }))
+ *
+ * const program = Effect.gen(function* () {
+ *   const stock = yield* Policy.make("stock", { timeout: "1 minute" })
+ *   yield* Policy.reloadOn(stock, Stream.make("changed"), { provider })
+ *   yield* Effect.sleep("5 millis")
+ *   return String(stock)
+ * })
+ * await Effect.runPromise(Effect.scoped(program)) // => "stock: Timeout(1s)"
+ * ```
+ */
+export const reloadOn = <X, B, R2, E, R, E3 = never, R3 = never>(
+  policy: Policy<X, B, R2>,
+  changes: Stream.Stream<unknown, E, R>,
+  options: ReloadOptions<E3, R3> = {}
+): Effect.Effect<void, never, R | R3 | Scope.Scope> => {
+  const { path, provider } = options
+  const reload = policy.reload(path)
+  const once =
+    provider === undefined
+      ? reload
+      : Effect.flatMap(provider, (now) => Effect.provideService(reload, ConfigProvider.ConfigProvider, now))
+  const kept = Effect.catchCause(once, (cause) =>
+    Effect.logWarning("the new options are refused, the old ones stay", cause).pipe(
+      Effect.annotateLogs({ policy: policy.name })
+    )
+  )
+  const ended = (cause: Cause.Cause<E>) =>
+    Effect.logWarning("nobody says any more when the options change", cause).pipe(
+      Effect.annotateLogs({ policy: policy.name })
+    )
+  return Stream.runForEach(changes, () => kept).pipe(
+    Effect.catchCause(ended),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid
+  )
 }
 
 /** The class that {@link Service} makes. */
-export interface ServiceClass<Self, Id extends string, X> extends Context.ServiceClass<Self, Id, Policy<X>> {
-  /** The pipeline. Whoever provides this one value shares one circuit. */
-  readonly layer: Layer.Layer<Self, ConfigError.InvalidValue>
-  /** The same with the configuration going before the options written here. */
-  readonly layerConfig: (path?: string) => Layer.Layer<Self, ConfigError.InvalidValue>
+export interface ServiceClass<Self, Id extends string, X, B, R2> extends PolicyService<Self, Id, Policy<X, B, R2>> {
   /** Protects an effect by the pipeline that the program provides. */
-  readonly protect: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R | Self>
+  readonly protect: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | B, E | X, R | R2 | Self>
 }
 
 /**
@@ -212,16 +279,12 @@ export interface ServiceClass<Self, Id extends string, X> extends Context.Servic
  */
 export const Service =
   <Self>() =>
-  <const Id extends string, const O extends Options>(id: Id, options: O): ServiceClass<Self, Id, Added<O>> => {
-    const Key = Context.Service<Self, Policy<Added<O>>>()(id)
-    return Object.assign(Key, {
-      layer: Layer.effect(Key, make(id, options)),
-      layerConfig: (path?: string) =>
-        Layer.effect(
-          Key,
-          fromConfig(id, { path, defaults: options }) as Effect.Effect<Policy<Added<O>>, ConfigError.InvalidValue>
-        ),
-      protect: <A, E, R>(self: Effect.Effect<A, E, R>) =>
-        Effect.flatMap(Effect.service(Key), (policy) => protect(self, policy))
-    }) as unknown as ServiceClass<Self, Id, Added<O>>
-  }
+  <const Id extends string, const O extends Options>(
+    id: Id,
+    options: O
+  ): ServiceClass<Self, Id, Added<O>, Answers<O>, Needs<O>> =>
+    serviceOf<Policy<unknown, unknown, unknown>>(id, {
+      make: make<Options>(id, options),
+      fromConfig: (path) => fromConfig<Options>(id, { path, defaults: options }),
+      protect
+    })

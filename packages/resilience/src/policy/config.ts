@@ -1,58 +1,46 @@
-import { ConfigError } from "@holdfast/core"
-import { Effect, Schema } from "effect"
-import * as Backoff from "../backoff/Backoff.ts"
-import * as CircuitBreakerConfig from "../circuit-breaker/config.ts"
-import { readConfig, type Reader, Text } from "../internal/config.ts"
-import type { Options, RetryOptions } from "./options.ts"
+import type { ConfigError } from "@holdfast/core"
+import { Effect } from "effect"
+import { kind } from "../budget/kinds.ts"
+import * as Breaker from "../circuit-breaker/config.ts"
+import { forms as fallback } from "../fallback/run.ts"
+import { flag, type Form, options, read as readAt } from "../internal/config.ts"
+import { placeIn } from "../internal/config.ts"
+import { refuse, refusing, under } from "../internal/options.ts"
+import { forms as retry } from "../retry/policy.ts"
+import { form as limit, merged } from "../timeout/limit.ts"
+import type { Options } from "./options.ts"
 
-const Shape = Schema.Struct({
-  timeout: Text,
-  attemptTimeout: Text,
-  measure: Text,
-  retry: Schema.optionalKey(
-    Schema.Struct({ attempts: Text, base: Text, cap: Text, jitter: Text, maxElapsed: Text, exhausted: Text })
-  ),
-  circuitBreaker: Schema.optionalKey(CircuitBreakerConfig.Shape)
-})
+type Forms = { readonly [K in keyof Options]-?: Form<Options[K]> }
 
-const retryOf = (read: Reader, retry: NonNullable<(typeof Shape.Type)["retry"]>): RetryOptions => {
-  const base = read.duration("retry.base", retry.base)
-  const cap = read.duration("retry.cap", retry.cap)
-  const jitter = read.oneOf("retry.jitter", retry.jitter, ["none", "full", "equal"])
-  const given = base !== undefined || cap !== undefined || jitter !== undefined
-  return {
-    attempts: read.number("retry.attempts", retry.attempts),
-    maxElapsed: read.duration("retry.maxElapsed", retry.maxElapsed),
-    exhausted: read.oneOf("retry.exhausted", retry.exhausted, ["original", "wrap"]),
-    ...(given && {
-      backoff: Backoff.exponential(base ?? "100 millis", { jitter: jitter ?? "full", cap: cap ?? "20 seconds" })
-    })
-  }
+const forms: Forms = {
+  fallback: options(fallback) as Form<never>,
+  timeout: limit,
+  retry: options(retry) as Form<Options["retry"]>,
+  retryBudget: kind,
+  circuitBreaker: options(Breaker.forms),
+  attemptTimeout: limit,
+  measure: flag
 }
-
-const given = <A extends object>(defaults: A | undefined, read: A | undefined): A | undefined =>
-  read === undefined
-    ? defaults
-    : ({ ...defaults, ...Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined)) } as A)
 
 /** The options under a path of the `ConfigProvider`; `defaults` hold for what is not there. */
 export const read = (path: string, defaults: Options = {}): Effect.Effect<Options, ConfigError.InvalidValue> =>
-  readConfig(Shape, path, (read, shape) => ({
-    timeout: read.duration("timeout", shape.timeout) ?? defaults.timeout,
-    retry: given(defaults.retry, shape.retry && retryOf(read, shape.retry)),
-    circuitBreaker: given(
-      defaults.circuitBreaker,
-      shape.circuitBreaker && CircuitBreakerConfig.fromShape(read, shape.circuitBreaker, "circuitBreaker.")
-    ),
-    attemptTimeout: read.duration("attemptTimeout", shape.attemptTimeout) ?? defaults.attemptTimeout,
-    measure:
-      shape.measure === undefined
-        ? defaults.measure
-        : read.oneOf("measure", shape.measure, ["true", "false"]) === "true"
-  })).pipe(
-    Effect.mapError((error) => {
-      // A backoff is checked while it is made, and names itself.
-      const at = error.path.replace(/^Backoff\.exponential/, `${path}.retry`)
-      return at === error.path ? error : new ConfigError.InvalidValue({ path: at, expected: error.expected })
+  Effect.flatMap(readAt<Options>(path, forms), (found) =>
+    refusing(() => {
+      const { attemptTimeout, circuitBreaker, fallback, measure, retry, retryBudget, timeout } = found
+      if (fallback !== undefined && defaults.fallback === undefined) {
+        refuse(under(placeIn(path), "fallback"), "must have its value or its effect given in code")
+      }
+      return {
+        fallback: defaults.fallback && { ...defaults.fallback, ...fallback },
+        timeout: merged(defaults.timeout, timeout),
+        retry: retry === undefined ? defaults.retry : { ...defaults.retry, ...retry },
+        retryBudget: retryBudget ?? defaults.retryBudget,
+        circuitBreaker:
+          circuitBreaker === undefined
+            ? defaults.circuitBreaker
+            : Breaker.merged(defaults.circuitBreaker ?? {}, circuitBreaker),
+        attemptTimeout: merged(defaults.attemptTimeout, attemptTimeout),
+        measure: measure ?? defaults.measure
+      }
     })
   )

@@ -1,55 +1,112 @@
-import { ConfigError } from "@holdfast/core"
+import type { ConfigError } from "@holdfast/core"
 import { Effect, Function, Pipeable, Semaphore, type Types } from "effect"
+import { type Budget, budgetOf } from "../budget/budget.ts"
+import { describeRule, type Kind, ruleOf } from "../budget/kinds.ts"
+import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
-import { refusing } from "../internal/check.ts"
+import { unscheduled } from "../circuit-breaker/schedule.ts"
+import { placeIn } from "../internal/config.ts"
+import { type At, checkOne, name as named, placeOf, refusing, under } from "../internal/options.ts"
 import { read } from "./config.ts"
 import { Durations } from "./measure.ts"
-import { type Compiled, compileAll, type Options, recommended, type Stage } from "./options.ts"
+import { checkWhole, type Compiled, compileAll, type Options, recommended, type Stage, type Step } from "./options.ts"
 import { type Protect, protection } from "./run.ts"
 
 const TypeId = "~@holdfast/resilience/Policy"
 
-/** A pipeline. `X` is what it adds to the failures of an effect. */
-export interface Policy<out X = never> extends Pipeable.Pipeable {
-  readonly [TypeId]: { readonly _X: Types.Covariant<X> }
+/** How a pipeline is doing: each of its parts that remembers something. */
+export interface Health {
+  readonly policy: string
+  readonly circuitBreaker?: CircuitBreaker.Health
+  readonly retryBudget?: RetryBudget.Health
+}
+
+/**
+ * A pipeline. `X` is what it adds to the failures of an effect, `B` what its fallback adds to the values, `R` what its
+ * fallback needs.
+ */
+export interface Policy<out X = never, out B = never, out R = never> extends Pipeable.Pipeable {
+  readonly [TypeId]: {
+    readonly _X: Types.Covariant<X>
+    readonly _B: Types.Covariant<B>
+    readonly _R: Types.Covariant<R>
+  }
   readonly name: string
   /** Its stages, outermost first. */
   readonly stages: ReadonlyArray<Stage>
   /** Its breaker, if it has one. */
   readonly circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
+  /** The budget of its own, if it has one. */
+  readonly retryBudget: RetryBudget.RetryBudget | undefined
+  /** How it is doing. */
+  readonly health: Effect.Effect<Health>
   /**
    * Other options for the living pipeline. Its circuit keeps its state, its open time and, under the same rule, its
    * counts; calls in flight finish as they began. Fails, and changes nothing, when an option is wrong.
    */
   readonly reconfigure: (options: Options) => Effect.Effect<void, ConfigError.InvalidValue>
-  /** Reads the options again from the `ConfigProvider`, and takes them as `reconfigure` does. */
+  /**
+   * Reads the options again from the `ConfigProvider`, and takes them as `reconfigure` does. What is not configured is as it
+   * was written in code. The path is the one it was read from, or its name.
+   */
   readonly reload: (path?: string) => Effect.Effect<void, ConfigError.InvalidValue>
   /** `payments: Timeout(30s) → Retry(3 attempts, …) → CircuitBreaker(…) → Timeout(2s)`. */
   readonly toString: () => string
 }
 
+/** The parts that outlive a change of options. */
+interface Parts {
+  readonly stages: ReadonlyArray<Compiled>
+  readonly circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
+  readonly retryBudget: Budget | undefined
+}
+
+/** Where the options come from when they are read again. */
+interface Origin {
+  readonly path: string
+  readonly defaults: Options
+}
+
 export class Pipeline extends Pipeable.Class implements Policy {
-  readonly [TypeId] = { _X: Function.identity }
+  readonly [TypeId] = { _X: Function.identity, _B: Function.identity, _R: Function.identity }
   readonly name: string
-  stages: ReadonlyArray<Compiled>
-  circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
-  protect: Protect
+  readonly #origin: Origin
   readonly #oneAtATime = Semaphore.makeUnsafe(1)
+  protect: Protect
+  #parts: Parts
   #durations: Durations | undefined
   #measures: boolean
 
-  constructor(
-    name: string,
-    stages: ReadonlyArray<Compiled>,
-    breaker: CircuitBreaker.CircuitBreaker | undefined,
-    measure: boolean
-  ) {
+  constructor(name: string, origin: Origin, parts: Parts, measure: boolean) {
     super()
     this.name = name
-    this.stages = stages
-    this.circuitBreaker = breaker
+    this.#origin = origin
+    this.#parts = parts
     this.#measures = measure
     this.protect = this.#protection()
+  }
+
+  get stages(): ReadonlyArray<Compiled> {
+    return this.#parts.stages
+  }
+
+  get circuitBreaker(): CircuitBreaker.CircuitBreaker | undefined {
+    return this.#parts.circuitBreaker
+  }
+
+  get retryBudget(): Budget | undefined {
+    return this.#parts.retryBudget
+  }
+
+  get health(): Effect.Effect<Health> {
+    return Effect.gen({ self: this }, function* () {
+      const { circuitBreaker, retryBudget } = this.#parts
+      return {
+        policy: this.name,
+        ...(circuitBreaker && { circuitBreaker: yield* circuitBreaker.health }),
+        ...(retryBudget && { retryBudget: yield* retryBudget.health })
+      }
+    })
   }
 
   #protection(): Protect {
@@ -58,23 +115,21 @@ export class Pipeline extends Pipeable.Class implements Policy {
   }
 
   reconfigure(options: Options): Effect.Effect<void, ConfigError.InvalidValue> {
-    return this.#take(Effect.succeed(options), `Policy.${this.name}`)
+    return this.#take(Effect.succeed(options), placeOf("Policy", this.name))
   }
 
-  reload(path = this.name): Effect.Effect<void, ConfigError.InvalidValue> {
-    return this.#take(read(path), path)
+  reload(path = this.#origin.path): Effect.Effect<void, ConfigError.InvalidValue> {
+    return this.#take(read(path, this.#origin.defaults), placeIn(path))
   }
 
   #take(
     options: Effect.Effect<Options, ConfigError.InvalidValue>,
-    path: string
+    at: At
   ): Effect.Effect<void, ConfigError.InvalidValue> {
     return Effect.gen({ self: this }, function* () {
       const taken = yield* options
-      const stages = yield* compiled(recommended(taken), this.name, path)
-      const breaker = yield* breakerOf(stages, this.name, this.circuitBreaker)
-      this.stages = stages
-      this.circuitBreaker = breaker
+      yield* refusing(() => checkWhole(at, taken))
+      this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts)
       this.#measures = taken.measure ?? this.#measures
       this.protect = this.#protection()
     }).pipe(this.#oneAtATime.withPermit, Effect.uninterruptible)
@@ -85,28 +140,78 @@ export class Pipeline extends Pipeable.Class implements Policy {
   }
 }
 
-const compiled = (steps: ReturnType<typeof recommended>, name: string, path: string) =>
-  refusing(() => compileAll(steps, name, path))
+type Places = ReadonlyArray<readonly [place: string, step: Step]>
+
+/** A schedule of open times is played while the pipeline is built; the stage is made of what it played. */
+const played = (at: At, steps: Places): Effect.Effect<Places, ConfigError.InvalidValue> =>
+  Effect.forEach(steps, ([place, step]): Effect.Effect<Places[number], ConfigError.InvalidValue> =>
+    step.kind === "circuitBreaker"
+      ? Effect.map(unscheduled(under(at, place), step.options), (options) => [place, { ...step, options }] as const)
+      : Effect.succeed([place, step])
+  )
+
+/** The budget of one's own: the living one while its rule is the same. */
+const budgetFor = (at: At, name: string, kind: Kind | undefined, living?: Budget) =>
+  Effect.gen(function* () {
+    if (kind === undefined) return undefined
+    const rule = yield* refusing(() => describeRule(ruleOf(under(at, "retryBudget"), kind)))
+    return living?.rule === rule ? living : budgetOf(yield* RetryBudget.make(kind, { name }))
+  })
 
 /** The breaker of the stages: the living one with other options, or a new one. */
-const breakerOf = (
-  stages: ReadonlyArray<Compiled>,
-  name: string,
-  living?: CircuitBreaker.CircuitBreaker
-): Effect.Effect<CircuitBreaker.CircuitBreaker | undefined, ConfigError.InvalidValue> => {
-  const stage = stages.find((stage) => stage.kind === "circuitBreaker")
-  if (stage?.kind !== "circuitBreaker") return Effect.succeed(undefined)
-  return living === undefined
-    ? CircuitBreaker.make({ ...stage.options, name })
-    : Effect.as(living.reconfigure(stage.options), living)
-}
-
-/** Checks the stages and puts them together, with a circuit of their own if they have one. */
-export const build = (steps: ReturnType<typeof recommended>, name: string, path: string, measure = false) =>
+const breakerFor = (stages: ReadonlyArray<Compiled>, name: string, living?: CircuitBreaker.CircuitBreaker) =>
   Effect.gen(function* () {
-    if (name === "") {
-      return yield* new ConfigError.InvalidValue({ path: "Policy.name", expected: "a text that is not empty" })
-    }
-    const stages = yield* compiled(steps, name, path)
-    return new Pipeline(name, stages, yield* breakerOf(stages, name), measure)
+    const stage = stages.find((stage) => stage.kind === "circuitBreaker")
+    if (stage?.kind !== "circuitBreaker") return undefined
+    if (living === undefined) return yield* CircuitBreaker.make({ ...stage.options, name })
+    yield* living.reconfigure(stage.options)
+    return living
   })
+
+/** Checks the stages and puts them together, with what is alive already. */
+const assemble = (
+  at: At,
+  steps: Places,
+  name: string,
+  kind: Kind | undefined,
+  living?: Parts
+): Effect.Effect<Parts, ConfigError.InvalidValue> =>
+  Effect.gen(function* () {
+    const budget = yield* budgetFor(at, name, kind, living?.retryBudget)
+    const all = yield* played(at, steps)
+    const stages = yield* refusing(() => compileAll(at, all, name, budget))
+    const circuitBreaker = yield* breakerFor(stages, name, living?.circuitBreaker)
+    return { stages, circuitBreaker, retryBudget: budget }
+  })
+
+/** A new pipeline. */
+export const build = (
+  at: At,
+  name: string,
+  origin: Origin,
+  steps: () => Places,
+  options: Pick<Options, "retryBudget" | "measure"> = {}
+): Effect.Effect<Pipeline, ConfigError.InvalidValue> =>
+  Effect.gen(function* () {
+    yield* refusing(() => checkOne({ path: "Policy.name" }, named, name))
+    const parts = yield* assemble(at, yield* refusing(steps), name, options.retryBudget)
+    return new Pipeline(name, origin, parts, options.measure ?? false)
+  })
+
+/** A new pipeline in the recommended order. */
+export const buildRecommended = (
+  at: At,
+  name: string,
+  origin: Origin,
+  options: Options
+): Effect.Effect<Pipeline, ConfigError.InvalidValue> =>
+  build(
+    at,
+    name,
+    origin,
+    () => {
+      checkWhole(at, options)
+      return recommended(options)
+    },
+    options
+  )

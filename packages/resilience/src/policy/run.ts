@@ -1,11 +1,13 @@
 import { Effect } from "effect"
-import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
+import { budgetOf } from "../budget/budget.ts"
+import { RetryBudget } from "../budget/RetryBudget.ts"
 import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
 import type { Single } from "../circuit-breaker/handle.ts"
 import { enforce } from "../deadline/enforce.ts"
 import { Deadline } from "../deadline/reference.ts"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
-import * as Retry from "../retry/Retry.ts"
+import * as Fallback from "../fallback/run.ts"
+import { retried } from "../retry/loop.ts"
 import { type Plan as RetryPlan, Run } from "../retry/run.ts"
 import * as Limit from "../timeout/limit.ts"
 import type { Compiled } from "./options.ts"
@@ -73,9 +75,9 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     // The first attempt is run by the fiber that is here already; another one finds its own instant.
     const again = () =>
       Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), startedAt))
-    const budget = retry!.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
-    const ledger = budget === undefined ? retry!.ledger : ledgerOf(budget)
-    if (ledger !== undefined) return new Run(again(), retry!, ledger, startedAt, endsAt).counted(ledger)
+    const shared = retry!.budget === undefined ? fiber.getRef(RetryBudget) : undefined
+    const budget = shared === undefined ? retry!.budget : budgetOf(shared)
+    if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, endsAt).counted(budget)
     return Effect.catchCause(once(fiber, work, ends, startedAt, startedAt), (cause) =>
       new Run(again(), retry!, undefined, startedAt, endsAt).failed(cause, fiber)
     )
@@ -111,13 +113,22 @@ export const nest =
             ? enforce(inner, stage.plan)
             : Effect.withFiber((fiber) => Limit.run(fiber, inner, stage.plan, Limit.limitOf(stage.plan, fiber)))
         case "retry":
-          return Retry.retry(inner, stage.policy)
+          return retried(inner, stage.plan)
+        case "fallback":
+          return Fallback.run(inner, stage.plan)
         case "circuitBreaker":
           return protect(inner, breaker!)
       }
     }, self)
 
 export const protection = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Protect => {
+  const [outermost, ...inner] = stages
+  if (outermost?.kind === "fallback") {
+    if (inner.length === 0) return (_fiber, self) => Fallback.run(self, outermost.plan)
+    // A fallback is only a handler around the rest, which stays one pass.
+    const rest = protection(inner, breaker)
+    return (fiber, self) => Fallback.run(rest(fiber, self), outermost.plan)
+  }
   const stack = stackOf(stages, breaker)
   return stack === undefined ? nest(stages, breaker) : fuse(stack)
 }

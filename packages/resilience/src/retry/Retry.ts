@@ -1,91 +1,21 @@
 /** Doing it again, when the failure says that it can help. */
 import type { Reasons } from "@holdfast/core"
-import { type Duration, Effect, Function, Predicate, type Schedule, type Types } from "effect"
-import * as Backoff from "../backoff/Backoff.ts"
-import { ledgerOf, RetryBudget } from "../budget/RetryBudget.ts"
-import { count, millis } from "../internal/check.ts"
-import { nowOf } from "../internal/fiber.ts"
+import { Effect, Function } from "effect"
+import { combinator } from "../internal/combinator.ts"
+import { placeIn, read } from "../internal/config.ts"
+import { placeOf, refusing } from "../internal/options.ts"
+import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { Idempotent } from "./idempotent.ts"
-import { type Plan, Run } from "./run.ts"
+import * as Policy from "./policy.ts"
+import { retried } from "./loop.ts"
+import type { Plan } from "./run.ts"
 
 export { Idempotent } from "./idempotent.ts"
+export type { Attempt, Options, Retry } from "./policy.ts"
 
-const TypeId = "~@holdfast/resilience/Retry"
+type Retry<E = unknown, X = never, R = never, A = unknown> = Policy.Retry<E, X, R, A>
 
-/**
- * A retry policy: an immutable value without counters, so one value serves any number of calls at once.
- *
- * `E` are the failures it can judge, `X` what it adds to them, `R` what its hook and schedule need, `A` the results it can
- * judge.
- */
-export interface Retry<in E = unknown, out X = never, out R = never, in A = unknown> {
-  readonly [TypeId]: {
-    readonly _E: Types.Contravariant<E>
-    readonly _X: Types.Covariant<X>
-    readonly _R: Types.Covariant<R>
-    readonly _A: Types.Contravariant<A>
-  }
-}
-
-/** What `onRetry` is told about the attempt that failed. */
-export interface Attempt<out E> {
-  /** Number of the attempt that failed, 1 for the first call. */
-  readonly attempt: number
-  /** How long the policy waits before the next one. */
-  readonly delay: Duration.Duration
-  readonly failure: E
-}
-
-export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknown> {
-  /** Calls in all, the first included. A whole number of at least 1, or `Infinity`. Default: 3. */
-  readonly attempts?: number | undefined
-  /**
-   * The delays: a {@link Backoff.Backoff}, or any `Schedule`, which may also end the retries. Default: exponential from
-   * 100 ms with full jitter, at most 20 s.
-   */
-  readonly backoff?: Backoff.Backoff | Schedule.Schedule<unknown, E, never, R> | undefined
-  /**
-   * Time for all attempts and waits together. A wait that would not end before it is not begun; a running attempt is not
-   * stopped, see `Timeout` for that. More than 0. Default: unlimited.
-   */
-  readonly maxElapsed?: Duration.Input | undefined
-  /**
-   * Which failures are retried: a predicate, or a list of tags and codes. Default: those whose declaration says `transient` or `throttled`. A rejection by an open
-   * circuit is retried only when `maxElapsed` or a `Deadline` sets an end that its wait can fit into.
-   */
-  readonly when?: ((failure: E) => boolean) | ReadonlyArray<string> | undefined
-  /**
-   * Which results are retried, too. When nothing allows another attempt, the caller gets the last one. Default: none.
-   */
-  readonly unwanted?: ((value: A) => boolean) | undefined
-  /** Gives back what an unwanted result holds, before the wait. Default: nothing. */
-  readonly discard?: ((value: A) => Effect.Effect<unknown, never, R>) | undefined
-  /** The budget that retries are drawn from. Default: the one of `RetryBudget.layer`, if there is one. */
-  readonly budget?: RetryBudget | undefined
-  /**
-   * What to do when another retry inside has given up already: `"retry"` multiplies the attempts, `"give_up"` does not.
-   * Default: `"retry"`.
-   */
-  readonly nested?: "retry" | "give_up" | undefined
-  /**
-   * How much of a callee's `retryAfter` is honoured. The wait is never shorter than the hint up to this; a longer hint
-   * counts as this much. Hints of an open circuit are always honoured in full. Zero or more. Default: 30 s.
-   */
-  readonly maxHint?: Duration.Input | undefined
-  /**
-   * What the caller gets when the attempts are used up: `"original"` the last failure as it was, `"wrap"` a
-   * `Reasons.RetriesExhausted` with the number of attempts, the time they took and the last failure as its `cause`.
-   * Default: `"original"`.
-   */
-  readonly exhausted?: Exhausted | undefined
-  /** Runs before each wait. Default: nothing. */
-  readonly onRetry?: ((attempt: Attempt<E>) => Effect.Effect<unknown, never, R>) | undefined
-}
-
-const named = (names: ReadonlyArray<string>) => (failure: unknown, code: string) =>
-  names.includes(code) || (Predicate.hasProperty(failure, "_tag") && names.includes(String(failure._tag)))
-
-const defaultBackoff = Backoff.exponential("100 millis", { jitter: "full", cap: "20 seconds" })
+type Added<Exhausted> = Exhausted extends "wrap" ? Reasons.RetriesExhausted : never
 
 /**
  * Whether a value is a {@link Retry}.
@@ -98,7 +28,7 @@ const defaultBackoff = Backoff.exponential("100 millis", { jitter: "full", cap: 
  * Retry.isRetry({ attempts: 3 }) // => false
  * ```
  */
-export const isRetry = (u: unknown): u is Retry<never, unknown, unknown, never> => Predicate.hasProperty(u, TypeId)
+export const isRetry: (u: unknown) => u is Retry<never, unknown, unknown, never> = Policy.isRetry
 
 /**
  * Makes a retry policy. An option out of range throws `ConfigError.InvalidValue`, which names the option, where the
@@ -123,28 +53,8 @@ export const isRetry = (u: unknown): u is Retry<never, unknown, unknown, never> 
  * ```
  */
 export const make = <E = unknown, R = never, const Exhausted extends "original" | "wrap" = "original", A = unknown>(
-  options: Options<E, R, Exhausted, A> = {}
-): Retry<E, Exhausted extends "wrap" ? Reasons.RetriesExhausted : never, R, A> => {
-  const attempts = options.attempts ?? 3
-  const plan: Plan = {
-    attempts: attempts === Infinity ? Infinity : count("Retry.attempts", attempts, 1),
-    backoff: options.backoff ?? defaultBackoff,
-    maxElapsed:
-      options.maxElapsed === undefined ? Infinity : millis("Retry.maxElapsed", options.maxElapsed, { above: 0 }),
-    when: typeof options.when === "object" ? named(options.when) : (options.when as Plan["when"]),
-    unwanted: options.unwanted as Plan["unwanted"],
-    discard: options.discard as Plan["discard"],
-    guardNested: options.nested === "give_up",
-    ledger: options.budget && ledgerOf(options.budget),
-    maxHint: millis("Retry.maxHint", options.maxHint ?? "30 seconds", { infinite: true }),
-    wrap: options.exhausted === "wrap",
-    onRetry: options.onRetry as Plan["onRetry"]
-  }
-  return { [TypeId]: plan } as never
-}
-
-/** The options of a policy, decoded. */
-export const planOf = (policy: Retry<never, unknown, unknown, never>): Plan => policy[TypeId] as unknown as Plan
+  options: Policy.Options<E, R, Exhausted, A> = {}
+): Retry<E, Added<Exhausted>, R, A> => Policy.make(placeOf("Retry", options?.name), options as never) as never
 
 /**
  * Runs the effect, and runs it again while the policy allows. The first attempt costs what the bare effect costs.
@@ -170,30 +80,29 @@ export const retry: {
   <E0, X, R2, A0>(
     policy: Retry<E0, X, R2, A0>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R | R2>
+  <E0 = unknown, R2 = never, const Exhausted extends "original" | "wrap" = "original", A0 = unknown>(
+    options: Policy.Options<E0, R2, Exhausted, A0>
+  ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>
   <A extends A0, E extends E0, R, E0, X, R2, A0>(
     self: Effect.Effect<A, E, R>,
     policy: Retry<E0, X, R2, A0>
   ): Effect.Effect<A, E | X, R | R2>
-} = Function.dual(
-  2,
-  <A extends A0, E extends E0, R, E0, X, R2, A0>(
+  <
+    A extends A0,
+    E extends E0,
+    R,
+    E0 = unknown,
+    R2 = never,
+    const Exhausted extends "original" | "wrap" = "original",
+    A0 = unknown
+  >(
     self: Effect.Effect<A, E, R>,
-    policy: Retry<E0, X, R2, A0>
-  ): Effect.Effect<A, E | X, R | R2> => {
-    const plan = planOf(policy as Retry<never, unknown, unknown, never>)
-    // The clock is read up front only by a policy that will need to know when it started.
-    const isTimed = plan.wrap || plan.maxElapsed !== Infinity
-    const retried = Effect.withFiber<unknown, unknown, unknown>((fiber) => {
-      const budget = plan.ledger === undefined ? fiber.getRef(RetryBudget) : undefined
-      const ledger = budget === undefined ? plan.ledger : ledgerOf(budget)
-      if (ledger === undefined && !isTimed && plan.unwanted === undefined) {
-        return Effect.catchCause(self, (cause) => new Run(self, plan, undefined, 0).failed(cause, fiber))
-      }
-      const run = new Run(self, plan, ledger, isTimed ? nowOf(fiber) : 0)
-      return ledger === undefined ? run.attemptNext : run.counted(ledger)
-    })
-    return retried as Effect.Effect<A, E | X, R | R2>
-  }
+    options: Policy.Options<E0, R2, Exhausted, A0>
+  ): Effect.Effect<A, E | Added<Exhausted>, R | R2>
+} = combinator(
+  (policy: Policy.AnyRetry | Policy.Options<never, unknown, "original">): Plan =>
+    Policy.planIn(Policy.isRetry(policy) ? policy : Policy.make(placeOf("Retry", policy?.name), policy)),
+  (self, plan) => retried(self, plan)
 )
 
 /**
@@ -218,3 +127,62 @@ export const idempotent: {
 } = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, isIdempotent: boolean): Effect.Effect<A, E, R> =>
   Effect.provideService(self, Idempotent, isIdempotent)
 )
+
+/** The class that {@link Service} makes. */
+export interface ServiceClass<Self, Id extends string, E0, X, R2, A0> extends PolicyService<
+  Self,
+  Id,
+  Retry<E0, X, R2, A0>
+> {
+  /** Retries an effect by the policy that the program provides. */
+  readonly protect: <A extends A0, E extends E0, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | X, R | R2 | Self>
+}
+
+/**
+ * A retry policy as a service, in one line: what it is depends on the program that provides it. Its name is the service's.
+ * Configuration says the options that are no functions, under their names; `backoff` is a section with `kind`, `base`,
+ * `factor`, `cap` and `jitter`, `when` a list with commas.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Retry } from "@holdfast/resilience"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * class PaymentsRetry extends Retry.Service<PaymentsRetry>()("PaymentsRetry", { attempts: 3 }) {}
+ *
+ * let calls = 0
+ * const charge = Effect.suspend(() => (calls++, Effect.fail(new Reasons.NetworkError({})))).pipe(PaymentsRetry.protect)
+ *
+ * const provider = ConfigProvider.fromUnknown({
+ *   PaymentsRetry: { attempts: 5, backoff: { kind: "constant", base: "1 millis" } }
+ * })
+ * const layer = PaymentsRetry.layerConfig().pipe(Layer.provide(ConfigProvider.layer(provider)))
+ * await Effect.runPromiseExit(charge.pipe(Effect.provide(layer)))
+ * calls // => 5
+ * ```
+ */
+export const Service =
+  <Self>() =>
+  <
+    const Id extends string,
+    E = unknown,
+    R = never,
+    const Exhausted extends "original" | "wrap" = "original",
+    A = unknown
+  >(
+    id: Id,
+    options: Policy.Options<E, R, Exhausted, A> = {}
+  ): ServiceClass<Self, Id, E, Added<Exhausted>, R, A> => {
+    const given = { name: id, ...options } as Policy.Options<never, unknown, "original">
+    return serviceOf<Policy.AnyRetry>(id, {
+      make: refusing(() => Policy.make(placeOf("Retry", id), given)),
+      fromConfig: (path) =>
+        Effect.flatMap(read(path, Policy.forms), (found) =>
+          refusing(() => Policy.make(placeIn(path), { ...given, ...found } as typeof given))
+        ),
+      protect: (self, policy) => retried(self, Policy.planIn(policy))
+    })
+  }

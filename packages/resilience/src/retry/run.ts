@@ -2,11 +2,11 @@ import { Classifier, Reasons } from "@holdfast/core"
 import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
 import { type Backoff, isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
-import type { Ledger } from "../budget/rules.ts"
+import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
 import { Idempotent } from "./idempotent.ts"
-import type { Attempt } from "./Retry.ts"
+import type { Attempt } from "./policy.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 
@@ -14,6 +14,7 @@ type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, n
 
 /** The options of a policy, decoded. Times in milliseconds. */
 export interface Plan {
+  readonly name: string
   readonly attempts: number
   readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>
   readonly maxElapsed: number
@@ -23,7 +24,7 @@ export interface Plan {
   readonly maxHint: number
   readonly wrap: boolean
   readonly guardNested: boolean
-  readonly ledger: Ledger | undefined
+  readonly budget: Budget | undefined
   readonly onRetry: ((attempt: Attempt<unknown>) => Any) | undefined
 }
 
@@ -50,7 +51,7 @@ const givenUp = Context.make(GivenUp, true)
 /** One call under a policy. */
 export class Run {
   readonly plan: Plan
-  readonly ledger: Ledger | undefined
+  readonly budget: Budget | undefined
   readonly startedAt: number
   /** When a deadline outside of the policy's sight ends the call, on the monotonic clock. */
   readonly endsAt: number
@@ -61,9 +62,9 @@ export class Run {
   #step: Step | undefined
   #holdsRetry = false
 
-  constructor(self: Any, plan: Plan, ledger: Ledger | undefined, startedAt: number, endsAt = Infinity) {
+  constructor(self: Any, plan: Plan, budget: Budget | undefined, startedAt: number, endsAt = Infinity) {
     this.plan = plan
-    this.ledger = ledger
+    this.budget = budget
     this.startedAt = startedAt
     this.endsAt = endsAt
     const onFailure = (cause: Cause.Cause<unknown>) => Effect.withFiber((fiber) => this.failed(cause, fiber))
@@ -81,7 +82,7 @@ export class Run {
   }
 
   /** The whole call, counted by its budget from beginning to end, however it ends. */
-  counted(ledger: Ledger): Any {
+  counted({ ledger }: Budget): Any {
     return Effect.withFiber((fiber) => {
       ledger.call(nowOf(fiber))
       return Effect.onExitPrimitive(this.attemptNext, (exit) => {
@@ -101,7 +102,7 @@ export class Run {
     const failure = found.value
     const declared = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
     if (!this.#isEligible(failure, declared, cause, fiber)) return this.#end(fiber, cause)
-    this.ledger?.failed()
+    this.budget?.ledger.failed()
     return this.#spent(
       {
         code: declared.code,
@@ -116,7 +117,7 @@ export class Run {
 
   #unwanted(value: unknown): Spent {
     this.#returnRetry()
-    this.ledger?.failed()
+    this.budget?.ledger.failed()
     const { discard } = this.plan
     return {
       code: "unwanted_result",
@@ -191,18 +192,18 @@ export class Run {
 
   /** What forbids another attempt after a wait, asked now and not after the wait. */
   #limitBefore(wait: number, fiber: AnyFiber): Reasons.RetriesExhausted["limit"] | undefined {
-    const { endsAt, ledger, plan, startedAt } = this
+    const { budget, endsAt, plan, startedAt } = this
     const now = nowOf(fiber)
     if (now - startedAt + wait >= plan.maxElapsed) return "elapsed"
     if (now + wait >= endsAt || wait >= leftOf(fiber, now)) return "deadline"
-    if (ledger !== undefined && !(this.#holdsRetry = ledger.retry(now))) return "budget"
+    if (budget !== undefined && !(this.#holdsRetry = budget.grants(now))) return "budget"
     return undefined
   }
 
   #returnRetry(): void {
     if (!this.#holdsRetry) return
     this.#holdsRetry = false
-    this.ledger!.retryEnd()
+    this.budget!.ledger.retryEnd()
   }
 
   #hintOf(failure: unknown, declared: Classifier.Classification): number | undefined {

@@ -1,9 +1,20 @@
 /** How a limit of time is kept: what every policy with one is made of. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, type Context, Duration, Effect, Exit, Fiber } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
 import { Deadline } from "../deadline/reference.ts"
-import { millis } from "../internal/check.ts"
+import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
+import {
+  type At,
+  check,
+  checkOne,
+  flag,
+  guarded,
+  isUnits,
+  name,
+  positiveOrInfinity,
+  type Table
+} from "../internal/options.ts"
 
 export interface Options {
   /**
@@ -32,17 +43,58 @@ export interface Plan {
   readonly disconnect: boolean
 }
 
-export const planOf = (input: Duration.Input | Options): Plan => {
-  const options = isOptions(input) ? input : { after: input }
-  const generate = typeof options.after === "function" ? options.after : undefined
-  const after =
-    typeof options.after === "function"
-      ? Infinity
-      : millis("Timeout.after", options.after, { above: 0, infinite: true })
-  return { after, generate, operation: options.operation, disconnect: options.disconnect ?? false }
+const table: Table<Options> = {
+  after: guarded(
+    "a duration greater than 0 ms, or a function that gives one",
+    (u): u is unknown => typeof u === "function" || positiveOrInfinity.is(u)
+  ),
+  operation: name,
+  disconnect: flag
 }
 
-const isOptions = (input: Duration.Input | Options): input is Options => typeof input === "object" && "after" in input
+/** The options, as configuration says them: a time, or a section. */
+export const form: Form<Duration.Input | Options> = textOr<Duration.Input, Options>(
+  // Here, because the place of a time alone is lost when it joins the options that are written in code.
+  mapped(duration, (time, at) => {
+    checkOne(at, positiveOrInfinity, time)
+    return time
+  }),
+  options({ after: duration, operation: text, disconnect: configuredFlag }) as Form<Options>
+)
+
+/** Checks a limit, which may be a time alone. */
+export const planOf = (at: At, limit: Duration.Input | Options): Plan => {
+  const given = optionsOf(limit)
+  if (given === undefined) {
+    checkOne(at, positiveOrInfinity, limit)
+    return { ...unnamed, after: Duration.toMillis(limit as Duration.Input) }
+  }
+  check(at, table, given, ["after"])
+  const { after, disconnect = false, operation } = given
+  return typeof after === "function"
+    ? { after: Infinity, generate: after, operation, disconnect }
+    : { after: Duration.toMillis(after), generate: undefined, operation, disconnect }
+}
+
+const unnamed = { generate: undefined, operation: undefined, disconnect: false }
+
+const optionsOf = (limit: Duration.Input | Options): Options | undefined =>
+  Predicate.isObject(limit) && !Array.isArray(limit) && !Duration.isDuration(limit) && !isUnits(limit)
+    ? (limit as unknown as Options)
+    : undefined
+
+/** What is configured goes before what is written in code, option by option. */
+export const merged = <L extends Duration.Input | Options | undefined>(
+  written: L,
+  read: Duration.Input | Options | undefined
+): L | Duration.Input | Options => {
+  if (read === undefined) return written
+  const [ours, theirs] = [written === undefined ? undefined : optionsOf(written), optionsOf(read)]
+  if (ours !== undefined) return { ...ours, ...(theirs ?? { after: read as Duration.Input }) }
+  return theirs === undefined || theirs.after !== undefined || written === undefined
+    ? read
+    : { ...theirs, after: written as Duration.Input }
+}
 
 /** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
 export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, TimedOut> =>

@@ -144,14 +144,4 @@ describe("a budget", () => {
       assert.strictEqual(yield* budget.left, 3)
     })
   )
-
-  it.effect("is refused out of range, by option and range", () =>
-    Effect.gen(function* () {
-      const message = (kind: RetryBudget.Kind) => Effect.map(Effect.flip(RetryBudget.make(kind)), (e) => e.path)
-      assert.strictEqual(yield* message(RetryBudget.tokens({ max: 0 })), "RetryBudget.tokens.max")
-      assert.strictEqual(yield* message(RetryBudget.tokens({ ratio: 1.5 })), "RetryBudget.tokens.ratio")
-      assert.strictEqual(yield* message(RetryBudget.window({ timeToLive: 0 })), "RetryBudget.window.timeToLive")
-      assert.strictEqual(yield* message(RetryBudget.inFlight({ minimum: -1 })), "RetryBudget.inFlight.minimum")
-    })
-  )
 })

@@ -82,34 +82,6 @@ describe("CircuitBreaker defaults", () => {
   )
 })
 
-describe("CircuitBreaker options", () => {
-  const bad: ReadonlyArray<readonly [string, object, string]> = [
-    ["name", { name: "" }, "CircuitBreaker.name: a text that is not empty"],
-    ["name", { name: undefined }, "CircuitBreaker.name: a text that is not empty"],
-    ["trip", { trip: CircuitBreaker.consecutive(0) }, "CircuitBreaker.trip: a rule such as"],
-    ["openFor", { openFor: 0 }, "CircuitBreaker.openFor: a finite duration greater than 0 ms, or a Backoff"],
-    ["openFor", { openFor: "soon" }, "CircuitBreaker.openFor"],
-    ["maxHint", { maxHint: -1 }, "CircuitBreaker.maxHint: a finite duration, zero or more"],
-    ["halfOpen", { halfOpen: { concurrent: 0 } }, "CircuitBreaker.halfOpen.concurrent: a whole number, 1 or more"],
-    [
-      "halfOpen",
-      { halfOpen: { successes: 3, outOf: 2 } },
-      "CircuitBreaker.halfOpen.outOf: at least halfOpen.successes"
-    ],
-    ["halfOpen", { halfOpen: { maxWait: Number.NaN } }, "CircuitBreaker.halfOpen.maxWait"],
-    ["a misspelt one", { openfor: "1 second" }, "CircuitBreaker.openfor: no such option; there are name, trip, openFor"]
-  ]
-  for (const [option, options, message] of bad) {
-    it.effect(`refuses ${option} out of range with a failure that says: ${message}`, () =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(make(options as Partial<CircuitBreaker.Options>))
-        assert.strictEqual(error._tag, "InvalidValue")
-        assert.include(error.message, message)
-      })
-    )
-  }
-})
-
 describe("CircuitBreaker as a service", () => {
   class Payments extends CircuitBreaker.Service<Payments>()("test/Payments", { trip: CircuitBreaker.consecutive(1) }) {}
 

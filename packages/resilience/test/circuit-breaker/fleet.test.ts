@@ -122,19 +122,25 @@ describe("a store that cannot be asked", () => {
 
 describe("what a store cannot hold is refused when the breaker is made", () => {
   it.effect.each([
-    [{ trip: CircuitBreaker.slowRate({ slowerThan: 1 }) }, "trip: consecutive, or failureRate of a window of calls"],
-    [{ trip: CircuitBreaker.failureRate({ window: { time: 1000 } }) }, "trip.window: a window of calls"],
-    [{ trip: CircuitBreaker.anyOf(CircuitBreaker.consecutive(1)) }, "trip: consecutive"],
-    [{ halfOpen: { successes: 2 } }, "halfOpen.successes: 1: the store lets one probe through"],
+    [
+      { trip: CircuitBreaker.slowRate({ slowerThan: 1 }) },
+      "trip: must be consecutive, or failureRate of a window of calls"
+    ],
+    [
+      { trip: CircuitBreaker.failureRate({ window: { time: 1000 } }) },
+      "trip.failureRate.window: must be a window of calls"
+    ],
+    [{ trip: CircuitBreaker.anyOf(CircuitBreaker.consecutive(1)) }, "trip: must be consecutive"],
+    [{ halfOpen: { successes: 2 } }, "halfOpen.successes: must be 1: the store lets one probe through"],
     [
       { halfOpen: { maxWait: "1 second" } },
-      "halfOpen.maxWait: nothing: how long a probe is waited for is the probeLease"
+      "halfOpen.maxWait: must be left out: a probe is waited for as long as the probeLease"
     ],
-    [{ mode: "isolated" }, 'mode: "automatic"']
+    [{ mode: "isolated" }, 'mode: must be "automatic"']
   ] as ReadonlyArray<readonly [Partial<CircuitBreaker.FleetOptions<"allow">>, string]>)("%j", ([options, text]) =>
     Effect.gen(function* () {
       const { expected, path } = yield* Effect.flip(make(options))
-      assert.include(`${path}: ${expected}`, `CircuitBreaker.fleet.${text}`)
+      assert.include(`${path}: ${expected}`, `CircuitBreaker "payments".${text}`)
     }).pipe(Effect.provide(Persistence.layerStoreMemory()))
   )
 })

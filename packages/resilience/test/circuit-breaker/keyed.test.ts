@@ -125,12 +125,4 @@ describe("a keyed breaker", () => {
       assert.strictEqual(yield* hosts.get("b").state, "open")
     })
   )
-
-  it.effect("is refused without room or time", () =>
-    Effect.gen(function* () {
-      assert.strictEqual((yield* Effect.flip(make({ capacity: 0 }))).path, "CircuitBreaker.capacity")
-      assert.strictEqual((yield* Effect.flip(make({ timeToLive: 0 }))).path, "CircuitBreaker.timeToLive")
-      assert.strictEqual((yield* Effect.flip(make({ openFor: -1 }))).path, "CircuitBreaker.openFor")
-    })
-  )
 })

@@ -162,9 +162,9 @@ describe("an open time by schedule", () => {
         )
       assert.strictEqual(
         yield* problem(Schedule.cron("0 4 * * *") as unknown as CircuitBreaker.OpenSchedule),
-        "CircuitBreaker.openFor: a schedule that does not depend on the date"
+        'CircuitBreaker "db".openFor: must be a schedule that does not depend on the date'
       )
-      const delays = "CircuitBreaker.openFor: a schedule of finite delays greater than 0 ms"
+      const delays = 'CircuitBreaker "db".openFor: must be a schedule of finite delays greater than 0 ms'
       assert.strictEqual(yield* problem(Schedule.recurs(3)), delays)
       assert.strictEqual(yield* problem(Schedule.recurs(0)), delays)
     })

@@ -166,7 +166,7 @@ describe("a snapshot", () => {
     Effect.gen(function* () {
       const breaker = yield* make()
       const snapshot = { ...(yield* breaker.snapshot), version: 2 } as unknown as CircuitBreaker.Snapshot
-      assert.strictEqual((yield* Effect.flip(breaker.restore(snapshot))).path, "CircuitBreaker.restore")
+      assert.strictEqual((yield* Effect.flip(breaker.restore(snapshot))).path, 'CircuitBreaker "db".restore')
     })
   )
 })
@@ -190,7 +190,7 @@ describe("other options for a living circuit", () => {
       yield* trip(breaker, 4)
       yield* breaker.reconfigure({ openFor: "1 second" })
       const error = yield* Effect.flip(breaker.reconfigure({ openFor: 0 }))
-      assert.strictEqual(error.path, "CircuitBreaker.openFor")
+      assert.strictEqual(error.path, 'CircuitBreaker "db".openFor')
       yield* trip(breaker, 1)
       assert.strictEqual(yield* breaker.state, "open")
     })

@@ -287,29 +287,6 @@ describe("several rules", () => {
       assert.strictEqual(yield* unlucky.state, "closed")
     })
   )
-
-  it.effect("are refused out of range, with the path and the range", () =>
-    Effect.gen(function* () {
-      const problem = (trip: CircuitBreaker.Trip) => Effect.map(Effect.flip(make({ trip })), ({ message }) => message)
-      const { anyOf, consecutive, failureRate, slowRate } = CircuitBreaker
-      const invalid = (text: string) => `invalid value: CircuitBreaker.trip${text}`
-      assert.strictEqual(yield* problem(failureRate({ threshold: 1.1 })), invalid(".threshold: a number from 0 to 1"))
-      assert.strictEqual(
-        yield* problem(failureRate({ window: { calls: 10 }, minimumCalls: 11 })),
-        invalid(".minimumCalls: no more than window.calls")
-      )
-      assert.strictEqual(
-        yield* problem(failureRate({ window: { time: 0 } })),
-        invalid(".window.time: a finite duration greater than 0 ms")
-      )
-      assert.strictEqual(
-        yield* problem(slowRate({ slowerThan: "Infinity" })),
-        invalid(".slowerThan: a finite duration greater than 0 ms")
-      )
-      assert.strictEqual(yield* problem(anyOf()), invalid(": at least one rule"))
-      assert.include(yield* problem(anyOf(consecutive(1), consecutive(0))), "CircuitBreaker.trip.1: ")
-    })
-  )
 })
 
 it.effect("the declared outcome can be overruled by tag and by code", () =>

@@ -101,10 +101,6 @@ describe("Fallback.chain", () => {
       )
     })
   )
-
-  it("refuses to have no source", () => {
-    assert.throws(() => Fallback.chain([]), "Fallback.chain.sources: at least one source")
-  })
 })
 
 describe("what falls back", () => {

@@ -12,25 +12,25 @@ const down = Effect.suspend(() => Effect.fail(new Reasons.NetworkError({})))
 
 describe("a pipeline is refused", () => {
   it.effect.each([
-    [{}, "Policy.p: at least one of timeout, retry, circuitBreaker, attemptTimeout"],
-    [{ timeout: 0 }, "Policy.p.timeout: a duration greater than 0 ms"],
-    [{ attemptTimeout: -1 }, "Policy.p.attemptTimeout: a duration greater than 0 ms"],
-    [{ retry: { attempts: 0 } }, "Policy.p.retry.attempts: a whole number, 1 or more"],
+    [{}, 'Policy "p": must have at least one of fallback, timeout, retry, circuitBreaker, attemptTimeout'],
+    [{ timeout: 0 }, 'Policy "p".timeout: must be a duration greater than 0 ms'],
+    [{ attemptTimeout: -1 }, 'Policy "p".attemptTimeout: must be a duration greater than 0 ms'],
+    [{ retry: { attempts: 0 } }, 'Policy "p".retry.attempts: must be a whole number, 1 or more, or Infinity'],
     [
       { circuitBreaker: { openFor: 0 } },
-      "Policy.p.circuitBreaker.openFor: a finite duration greater than 0 ms, or a Backoff"
+      'Policy "p".circuitBreaker.openFor: must be a finite duration greater than 0 ms, a Backoff or a Schedule'
     ],
     [
       { timeout: "1 second", attemptTimeout: "1 second" },
-      "Policy.p.attemptTimeout: less than the 1s of the timeout around it, or it can never be reached"
+      'Policy "p".attemptTimeout: must be less than the 1s of the timeout around it, or it can never be reached'
     ],
     [
       { timeout: "1 second", retry: { maxElapsed: "5 seconds" } },
-      "Policy.p.retry.maxElapsed: less than the 1s of the timeout around it, or it can never be reached"
+      'Policy "p".retry.maxElapsed: must be less than the 1s of the timeout around it, or it can never be reached'
     ],
     [
       { timeout: "1 second", retry: { backoff: Backoff.constant("1 second") } },
-      "Policy.p.retry.backoff: a first wait shorter than the 1s of the timeout around it"
+      'Policy "p".retry.backoff: must have a first wait shorter than the 1s of the timeout around it'
     ]
   ] as ReadonlyArray<readonly [Policy.Options, string]>)("with the place and the reason: %j", ([options, message]) =>
     Effect.gen(function* () {
@@ -42,17 +42,17 @@ describe("a pipeline is refused", () => {
     Effect.gen(function* () {
       const order = (...steps: ReadonlyArray<Policy.AnyStep>) => problem(Policy.ordered("p", steps))
       const { circuitBreaker, retry, timeout } = Policy
-      assert.match(yield* order(retry({}), retry({})), /^Policy\.p\.steps\.1: no more than one retry/)
+      assert.match(yield* order(retry({}), retry({})), /^Policy "p"\.steps\.1: must be the only retry/)
       assert.match(
         yield* order(circuitBreaker({}), circuitBreaker({})),
-        /^Policy\.p\.steps\.1: no more than one circuit/
+        /^Policy "p"\.steps\.1: must be the only circuit/
       )
-      assert.match(yield* order(timeout(100), timeout(100)), /^Policy\.p\.steps\.1: less than the 100ms/)
+      assert.match(yield* order(timeout(100), timeout(100)), /^Policy "p"\.steps\.1: must be less than the 100ms/)
       assert.match(
         yield* order(timeout(1000), retry({}), timeout(100), circuitBreaker({})),
-        /^Policy\.p\.steps\.2: a place inside of the circuit breaker/
+        /^Policy "p"\.steps\.2: must be inside of the circuit breaker/
       )
-      assert.match(yield* order(), /^Policy\.p: at least one/)
+      assert.match(yield* order(), /^Policy "p": must have at least one/)
       assert.match(yield* problem(Policy.make("", { timeout: 1 })), /^Policy\.name/)
     })
   )
@@ -81,8 +81,15 @@ describe("a pipeline from configuration", () => {
         payments: {
           timeout: "10 seconds",
           attemptTimeout: "1500",
-          retry: { attempts: 4, base: "50 millis", cap: "1 second", jitter: "equal", maxElapsed: "8 seconds" },
-          circuitBreaker: { failureRate: 0.2, time: "30 seconds", minimumCalls: 20, openFor: "5 seconds" }
+          retry: {
+            attempts: 4,
+            backoff: { base: "50 millis", cap: "1 second", jitter: "equal" },
+            maxElapsed: "8 seconds"
+          },
+          circuitBreaker: {
+            trip: { failureRate: { threshold: 0.2, window: { time: "30 seconds" }, minimumCalls: 20 } },
+            openFor: "5 seconds"
+          }
         }
       })
       const text =
@@ -117,18 +124,45 @@ describe("a pipeline from configuration", () => {
   )
 
   it.effect.each([
-    [{ timeout: "soon" }, "p.timeout: a duration such as 30 seconds, or a number of milliseconds"],
-    [{ timeout: "0" }, "p.timeout: a duration greater than 0 ms"],
-    [{ retry: { attempts: "many" } }, "p.retry.attempts: a number"],
-    [{ retry: { attempts: 0 } }, "p.retry.attempts: a whole number, 1 or more"],
-    [{ retry: { cap: "0 millis" } }, "p.retry.cap: a finite duration greater than 0 ms"],
-    [{ circuitBreaker: { failureRate: 2 } }, "p.circuitBreaker.trip.threshold: a number from 0 to 1"],
-    [{ circuitBreaker: { calls: 5 } }, "p.circuitBreaker.failureRate: a rate for the window that is given"],
-    [{ circuitBreaker: { mode: "on" } }, "p.circuitBreaker.mode: automatic, isolated, disabled, metrics_only"]
+    [{ timeout: "soon" }, "p.timeout: must be a duration such as 30 seconds, or a number of milliseconds"],
+    [{ timeout: "0" }, "p.timeout: must be a duration greater than 0 ms"],
+    [
+      { timeout: { after: "0" } },
+      "p.timeout.after: must be a duration greater than 0 ms, or a function that gives one"
+    ],
+    [{ timeuot: "1" }, "p.timeuot: is no option, did you mean timeout?"],
+    [{ retry: { attempts: "many" } }, "p.retry.attempts: must be a number"],
+    [{ retry: { attempts: 0 } }, "p.retry.attempts: must be a whole number, 1 or more, or Infinity"],
+    [{ retry: { times: 3 } }, "p.retry.times: is no option (there are name, attempts"],
+    [{ retry: "yes" }, "p.retry: must be an object of options"],
+    [{ retry: { onRetry: "x" } }, "p.retry.onRetry: must be given in code: it is a function"],
+    [{ retry: { backoff: { cap: "0 millis" } } }, "p.retry.backoff.cap: must be a finite duration greater than 0 ms"],
+    [{ retry: { backoff: { kind: "linear", factor: 2 } } }, "p.retry.backoff.factor: is no option of the kind linear"],
+    [{ retry: { backoff: { kind: "quick" } } }, 'p.retry.backoff.kind: must be "exponential" or'],
+    [{ retryBudget: { tokens: { max: 0 } }, retry: {} }, "p.retryBudget.tokens.max: must be a number more than 0"],
+    [
+      { retryBudget: { tokens: {}, window: {} }, retry: {} },
+      "p.retryBudget: must be one of tokens, window or inFlight"
+    ],
+    [
+      { circuitBreaker: { trip: { failureRate: { threshold: 2 } } } },
+      "p.circuitBreaker.trip.failureRate.threshold: must be a number from 0 to 1"
+    ],
+    [
+      { circuitBreaker: { trip: { consecutive: 3, slowRate: { slowerThan: "0" } } } },
+      "p.circuitBreaker.trip.slowRate.slowerThan: must be a finite duration greater than 0 ms"
+    ],
+    [{ circuitBreaker: { trip: {} } }, "p.circuitBreaker.trip: must be consecutive, failureRate or slowRate"],
+    [{ circuitBreaker: { mode: "on" } }, 'p.circuitBreaker.mode: must be "automatic" or'],
+    [{ circuitBreaker: { classify: "x" } }, "p.circuitBreaker.classify: must be given in code"],
+    [{ circuitBreaker: { halfOpen: { outOf: 1 } } }, "p.circuitBreaker.halfOpen.outOf: must be no less than the 2"],
+    [{ fallback: { when: "sys.timeout" } }, "p.fallback: must have its value or its effect given in code"],
+    [{ measure: "yes" }, "p.measure: must be true or false"]
   ] as ReadonlyArray<readonly [object, string]>)("is refused with the path: %j", ([config, message]) =>
     Effect.gen(function* () {
-      const made = Policy.fromConfig("p").pipe(Effect.provide(from({ p: config })))
-      assert.strictEqual(yield* problem(made as never), message)
+      const error = yield* Effect.flip(Policy.fromConfig("p").pipe(Effect.provide(from({ p: config }))))
+      assert.include(`${error.path}: ${error.expected}`, message)
+      assert.strictEqual(error.source, "configuration")
     })
   )
 
@@ -138,9 +172,12 @@ describe("a pipeline from configuration", () => {
         Layer.build(CircuitBreaker.layerConfig("db").pipe(Layer.provide(from({ db: config })))).pipe(Effect.scoped)
       assert.strictEqual(
         yield* problem(layer({ openFor: "0" })),
-        "db.openFor: a finite duration greater than 0 ms, or a Backoff"
+        "db.openFor: must be a finite duration greater than 0 ms, a Backoff or a Schedule"
       )
-      assert.strictEqual(yield* problem(layer({ failures: "few" })), "db.failures: a number")
+      assert.strictEqual(
+        yield* problem(layer({ trip: { consecutive: "few" } })),
+        "db.trip.consecutive: must be a number"
+      )
     })
   )
 })
@@ -154,13 +191,13 @@ describe("reloading", () => {
       const gate = yield* Deferred.make<string>()
       const slow = yield* Effect.forkChild(Policy.protect(Deferred.await(gate), policy), { startImmediately: true })
       yield* Effect.exit(Policy.protect(down, policy))
-      yield* policy
-        .reload()
-        .pipe(
-          Effect.provide(
-            from({ p: { attemptTimeout: "1 second", circuitBreaker: { failures: 3, openFor: "5 seconds" } } })
-          )
+      yield* policy.reload().pipe(
+        Effect.provide(
+          from({
+            p: { attemptTimeout: "1 second", circuitBreaker: { trip: { consecutive: 3 }, openFor: "5 seconds" } }
+          })
         )
+      )
       assert.strictEqual(String(policy), "p: CircuitBreaker(3 failures in a row, open 5s) → Timeout(1s)")
       assert.strictEqual((yield* policy.circuitBreaker!.health).rules[0]?.failures, 1)
       yield* TestClock.adjust("2 seconds")
@@ -217,7 +254,7 @@ describe("layers", () => {
   it.effect("from configuration name the path when they cannot be built", () =>
     Effect.gen(function* () {
       const layer = Shared.layerConfig("shared").pipe(
-        Layer.provide(from({ shared: { circuitBreaker: { failures: 0 } } }))
+        Layer.provide(from({ shared: { circuitBreaker: { trip: { consecutive: 0 } } } }))
       )
       const exit = yield* Effect.exit(Effect.void.pipe(Shared.protect, Effect.provide(layer)))
       assert.isTrue(Exit.isFailure(exit))

@@ -1,0 +1,32 @@
+/** Every policy as a service, in one line and under the same names. */
+import type { ConfigError } from "@holdfast/core"
+import { Context, Effect, Layer } from "effect"
+
+/** What the class of every policy has. How it protects is said by the policy itself. */
+export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<Self, Id, A> {
+  /** The policy. Whoever provides this one value shares what it remembers. */
+  readonly layer: Layer.Layer<Self, ConfigError.InvalidValue>
+  /** The same, with the configuration going before the options written here. The path is the service's name by default. */
+  readonly layerConfig: (path?: string) => Layer.Layer<Self, ConfigError.InvalidValue>
+}
+
+export const serviceOf = <A>(
+  id: string,
+  policy: {
+    readonly make: Effect.Effect<A, ConfigError.InvalidValue>
+    readonly fromConfig: (path: string) => Effect.Effect<A, ConfigError.InvalidValue>
+    readonly protect: (self: Effect.Effect<never>, policy: A) => unknown
+  }
+): never => {
+  const Key = Context.Service<never, A>()(id)
+  return Object.assign(Key, {
+    layer: Layer.effect(Key, policy.make),
+    layerConfig: (path = id) =>
+      Layer.effect(
+        Key,
+        Effect.suspend(() => policy.fromConfig(path))
+      ),
+    protect: (self: Effect.Effect<never>) =>
+      Effect.flatMap(Effect.service(Key), (made) => policy.protect(self, made) as Effect.Effect<never>)
+  }) as never
+}
