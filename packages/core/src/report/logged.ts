@@ -2,7 +2,7 @@ import { Cause, Context, Effect, type LogLevel } from "effect"
 import { Classifier } from "../identity/Classifier.ts"
 import * as Identity from "../identity/Identity.ts"
 import * as Redaction from "../redaction/Redaction.ts"
-import { fromCause } from "./Report.ts"
+import { fromCause } from "./made.ts"
 import { compact } from "./render.ts"
 
 /** Goes with a cause that has been logged, so that whoever catches it later leaves it alone. */
