@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Identity, Operation, Reasons } from "@holdfast/core"
 import { LogEdge, Projection, RemoteFailure } from "@holdfast/protocol"
-import { Cause, Effect, Logger } from "effect"
+import { Cause, Effect, ErrorReporter, Logger, References } from "effect"
+import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { raised } from "./support.ts"
 
@@ -77,6 +78,62 @@ describe("A log line", () => {
     )
   })
 
+  it("masks members of secret names in what is logged, and says what JSON cannot", () => {
+    const cyclic: Record<string, unknown> = { a: 1 }
+    cyclic["self"] = cyclic
+    const shared = { b: 2 }
+    const entry = entryOf(
+      Effect.logInfo(
+        { user: "ada", password: "hunter2", nested: [{ apiKey: "hunter2" }] },
+        cyclic,
+        [shared, shared],
+        { big: 10n, run: () => 1, error: { inner: new RangeError("far") } },
+        { toJSON: () => assert.fail("no") }
+      )
+    )
+    assert.strictEqual(
+      entry["message"],
+      `{"user":"ada","password":"<redacted>","nested":[{"apiKey":"<redacted>"}]} ` +
+        `{"a":1,"self":"[circular]"} [{"b":2},{"b":2}] ` +
+        `{"big":"10n","run":"() => 1","error":{"inner":"RangeError: far"}} [unprintable]`
+    )
+  })
+
+  it("survives annotations that are cyclic, big or traps", () => {
+    const cyclic: Array<unknown> = []
+    cyclic.push(cyclic)
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const entry = entryOf(Effect.annotateLogs(Effect.logInfo("x"), { cyclic, big: 10n, proxy, list: [1, 2] }))
+    assert.deepStrictEqual(entry["annotations"], {
+      cyclic: `["[circular]"]`,
+      big: `"10n"`,
+      proxy: "[unprintable]",
+      list: "[1,2]"
+    })
+  })
+
+  it.effect("says how long each span has been open", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const collecting = Logger.map(LogEdge.logger, (line) => void lines.push(line))
+      yield* TestClock.adjust("30 millis").pipe(
+        Effect.andThen(Effect.logInfo("x")),
+        Effect.withLogSpan("load\nall"),
+        Effect.provide(Logger.layer([collecting]))
+      )
+      assert.deepInclude(JSON.parse(lines[0]!), { time: "1970-01-01T00:00:00.030Z", spans: { "load\nall": 30 } })
+    })
+  )
+
+  it("has the level it was logged with, whatever the severity of its failure", () => {
+    assert.strictEqual(
+      entryOf(Effect.logDebug(torn()).pipe(Effect.provideService(References.MinimumLogLevel, "All")))["level"],
+      "DEBUG"
+    )
+    assert.strictEqual(entryOf(Effect.logFatal("x", new Reasons.NotFound()))["level"], "FATAL")
+  })
+
   it("is of bounded size", () => {
     const lines = linesOf(Effect.logError("x".repeat(10_000_000), new Error("y".repeat(10_000_000))))
     assert.isBelow(lines[0]!.length, 100_000)
@@ -87,5 +144,35 @@ describe("A log line", () => {
     const back = Effect.runSync(RemoteFailure.decodeLog(entry["failure"]))
     assert.strictEqual(Identity.of(back).detail, "row 7 is torn")
     assert.deepStrictEqual(back.metadata, { line: 7 })
+  })
+})
+
+describe("What is reported", () => {
+  const logged = (program: Effect.Effect<unknown>) => linesOf(Effect.provide(program, LogEdge.reporting))
+
+  it("is one entry for each failure, at its severity", () => {
+    const cause = Cause.fail(torn())
+    const lines = logged(Effect.andThen(ErrorReporter.report(cause), ErrorReporter.report(cause)))
+    assert.lengthOf(lines, 1)
+    assert.deepInclude(JSON.parse(lines[0]!), { level: "ERROR", message: "data error" })
+    const [info] = logged(ErrorReporter.report(Cause.fail(new Reasons.NotFound())))
+    assert.deepInclude(JSON.parse(info!), { level: "INFO", message: "not found error" })
+  })
+
+  it("is nothing for an interruption, and for what is not to be reported", () => {
+    const ignored = Object.assign(new Error("x"), { [ErrorReporter.ignore]: true })
+    assert.deepStrictEqual(logged(ErrorReporter.report(Cause.interrupt(7))), [])
+    assert.deepStrictEqual(logged(ErrorReporter.report(Cause.fail(ignored))), [])
+  })
+
+  it("knows the annotations and the span of the fiber", () => {
+    const [line] = logged(
+      ErrorReporter.report(Cause.die(new Error("bug"))).pipe(
+        Effect.annotateLogs("tenant", "acme"),
+        Effect.withSpan("s")
+      )
+    )
+    assert.deepInclude(JSON.parse(line!), { annotations: { tenant: "acme" } })
+    assert.property(JSON.parse(line!), "trace_id")
   })
 })

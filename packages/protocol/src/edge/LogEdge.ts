@@ -1,45 +1,27 @@
 /**
  * Failures in the log: one JSON line for each entry, whatever it says, with the log projection of the failure in it.
  */
-import { Failure, Redaction } from "@holdfast/core"
-import { Cause, Context, type Fiber, type Layer, Logger, References, Tracer } from "effect"
+import { Classifier, Failure, Identity, Redaction } from "@holdfast/core"
+import { Cause, Context, Effect, ErrorReporter, type Fiber, type Layer, Logger, References, Tracer } from "effect"
 import * as Projection from "../projection/Projection.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
 import { cut } from "../text.ts"
+import { look } from "./look.ts"
+import { isIgnored, occurrenceOf } from "./met.ts"
+import { plainText } from "./plain.ts"
 
-const limits = { message: 8192, value: 2048, entries: 64 } as const
+const limits = { message: 8192, value: 2048, label: 256, entries: 64 } as const
 
-const isCause = (u: unknown): u is Cause.Cause<unknown> => {
-  try {
-    return Cause.isCause(u)
-  } catch {
-    return false
-  }
-}
+const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
 
-const isError = (u: unknown): boolean => {
-  try {
-    return u instanceof Error
-  } catch {
-    return false
-  }
-}
+const isError = (u: unknown): boolean => look(() => u instanceof Error, false)
 
 /** What an entry is about: its cause, else the first failure, error or cause among its messages. */
 const failureOf = (cause: Cause.Cause<unknown>, messages: ReadonlyArray<unknown>): unknown =>
   cause.reasons.length > 0
     ? cause
     : messages.find((message) => isCause(message) || Failure.isFailure(message) || isError(message))
-
-const text = (value: unknown): string => {
-  if (typeof value === "string") return value
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return "[unprintable]"
-  }
-}
 
 const annotationsOf = (
   fiber: Fiber.Fiber<unknown, unknown>,
@@ -51,9 +33,25 @@ const annotationsOf = (
       .map(([key, value]) => {
         if (policy.isSecretKey(key)) return [key, policy.mask]
         const plain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
-        return [key, plain ? value : cut(policy.text(text(value)), limits.value)]
+        return [key, plain ? value : cut(policy.text(plainText(value, policy)), limits.value)]
       })
   )
+
+/** How long each log span has been open, in milliseconds. */
+const spansOf = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  date: Date,
+  policy: Redaction.Policy
+): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    fiber
+      .getRef(References.CurrentLogSpans)
+      .slice(0, limits.entries)
+      .map(([label, start]) => [cut(policy.text(label), limits.label), Math.max(0, date.getTime() - start)])
+  )
+
+const optional = <K extends string, A>(key: K, members: Readonly<Record<string, A>>) =>
+  Object.keys(members).length === 0 ? {} : ({ [key]: members } as { readonly [_ in K]: Readonly<Record<string, A>> })
 
 const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): string => {
   const options = ErrorSnapshot.inForce(fiber)
@@ -61,23 +59,26 @@ const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
   const error = failureOf(cause, messages)
   const failure = error === undefined ? undefined : Projection.toLog(error, options)
-  const said = messages.filter((one) => one !== error && !isCause(one)).map(text)
+  const said = messages.filter((one) => one !== error && !isCause(one)).map((one) => plainText(one, policy))
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-  const annotations = annotationsOf(fiber, policy)
+  const occurrence = occurrenceOf(isCause(error) ? error : cause)
   return Projection.stringify({
     time: date.toISOString(),
     level: logLevel.toUpperCase(),
     message:
       said.length === 0 && failure !== undefined ? failure.reason : cut(policy.text(said.join(" ")), limits.message),
     ...(span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(occurrence === undefined ? {} : { occurrence_id: occurrence.id }),
+    ...optional("annotations", annotationsOf(fiber, policy)),
+    ...optional("spans", spansOf(fiber, date, policy)),
     ...(failure === undefined ? {} : { failure })
   })
 }
 
 /**
- * Writes each entry as one line of JSON: `time`, `level`, `message`, `trace_id` and `span_id` inside of a span, `annotations`,
- * and under `failure` the log projection of the entry's cause, or of the failure among its messages. Secrets are masked, sizes
+ * Writes each entry as one line of JSON: `time`, `level`, `message`, `trace_id` and `span_id` inside of a span, `occurrence_id` of
+ * what left through an edge, `annotations`, `spans` (milliseconds), and under `failure` the log projection of the entry's cause,
+ * or of the failure among its messages, for operators. The level is the one it was logged with. Secrets are masked, sizes
  * bounded; nothing in it can start a second line.
  *
  * @example
@@ -97,3 +98,34 @@ export const logger: Logger.Logger<unknown, string> = Logger.make(line)
 
 /** {@link logger} on the console, in the place of all others. */
 export const layer: Layer.Layer<never> = Logger.layer([Logger.withConsoleLog(logger)])
+
+const reporter = (): ErrorReporter.ErrorReporter => {
+  const logged = new WeakSet<Cause.Cause<unknown>>()
+  return {
+    [ErrorReporter.TypeId]: ErrorReporter.TypeId,
+    report: ({ cause, fiber }) => {
+      if (logged.has(cause) || cause.reasons.every(Cause.isInterruptReason)) return
+      logged.add(cause)
+      if (isIgnored(cause)) return
+      const { classification } = Identity.primary(cause, fiber.getRef(Classifier.Classifier))
+      Effect.runSyncWith(fiber.context)(Effect.logWithLevel(classification.severity)(cause))
+    }
+  }
+}
+
+/**
+ * Logs what leaves through an edge: one entry for each failure that an edge, or whoever else, reports to the `ErrorReporter`s,
+ * at its severity and in the fiber where it left. Its `occurrence_id` is that of the answer. Interruptions are not logged. Use
+ * this or `Report.logged`, which logs where it happens.
+ *
+ * @example
+ * ```ts
+ * import { LogEdge } from "@holdfast/protocol"
+ * import { Effect, ErrorReporter, Layer } from "effect"
+ *
+ * const program = Effect.die(new Error("bug")).pipe(Effect.catchCause(ErrorReporter.report))
+ * const logging = Layer.mergeAll(LogEdge.layer, LogEdge.reporting)
+ * const main = program.pipe(Effect.provide(logging))
+ * ```
+ */
+export const reporting: Layer.Layer<never> = ErrorReporter.layer([Effect.sync(reporter)], { mergeWithExisting: true })

@@ -1,27 +1,26 @@
-/** A list of an `Accept…` header: its members with their weight, in the order they were given. */
-const weighted = (header: string): ReadonlyArray<readonly [name: string, weight: number]> =>
-  header
-    .slice(0, 1024)
-    .split(",")
-    .slice(0, 32)
-    .flatMap((part) => {
-      const [name = "", ...params] = part
-        .trim()
-        .toLowerCase()
-        .split(/\s*;\s*/)
-      const q = params.find((param) => param.startsWith("q="))
-      const weight = q === undefined ? 1 : Number(q.slice(2))
-      return name === "" || !(weight > 0 && weight <= 1) ? [] : [[name, weight] as const]
-    })
+const member = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g
 
+const weight = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
+
+/** A list of an `Accept…` header: its members with their weight, in the order they were given. What is malformed is none. */
+const weighted = (header: string): ReadonlyArray<readonly [name: string, weight: number]> =>
+  (header.slice(0, 1024).match(member) ?? []).slice(0, 32).flatMap((part) => {
+    const [name = "", ...params] = part
+      .trim()
+      .toLowerCase()
+      .split(/\s*;\s*/)
+    const q = params.find((param) => param.startsWith("q="))?.slice(2) ?? "1"
+    return name === "" || !weight.test(q) ? [] : [[name, Number(q)] as const]
+  })
+
+/** The most specific range decides, also when it says no. */
 const weightOf = (accepted: ReadonlyArray<readonly [string, number]>, type: string): number => {
-  const exact = accepted.find(([name]) => name === type)
-  const range = accepted.find(([name]) => name === "application/*") ?? accepted.find(([name]) => name === "*/*")
-  return (exact ?? range)?.[1] ?? 0
+  const range = [type, "application/*", "*/*"].find((name) => accepted.some(([given]) => given === name))
+  return Math.max(0, ...accepted.filter(([name]) => name === range).map(([, q]) => q))
 }
 
 const explicit = (accepted: ReadonlyArray<readonly [string, number]>, type: string): boolean =>
-  accepted.some(([name]) => name === type)
+  accepted.some(([name, q]) => name === type && q > 0)
 
 /** What a failure is written as. */
 export type Format = "json" | "problem"
@@ -44,5 +43,6 @@ export const formatFor = (accept: string | undefined, preferred: Format): Format
 /** The locales that a caller reads, most wanted first. */
 export const localesOf = (acceptLanguage: string | undefined): ReadonlyArray<string> =>
   weighted(acceptLanguage ?? "")
+    .filter(([, q]) => q > 0)
     .toSorted(([, a], [, b]) => b - a)
     .map(([name]) => name)

@@ -1,17 +1,19 @@
 import { type Catalog, Identity, Reasons } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, type Layer, Option, Predicate } from "effect"
+import { Cause, Effect, type Layer, Option, Predicate } from "effect"
 import type { unhandled } from "effect/Types"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { isHttpServerError } from "effect/http/HttpServerError"
+import { isMultipartError } from "effect/http/Multipart"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Respondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
-import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { freshId } from "../snapshot/occurrence.ts"
-import { derived } from "../snapshot/ours.ts"
 import { type Format, formatFor, localesOf } from "./accept.ts"
+import { look } from "./look.ts"
+import { isIgnored, met, report } from "./met.ts"
 
 /** How failures are answered. */
 export interface Options {
@@ -37,7 +39,7 @@ const correlationId = (given: string | undefined): Effect.Effect<string> =>
         Effect.flatMap((span) => (Option.isSome(span) ? Effect.succeed(span.value.traceId) : freshId))
       )
 
-interface Met {
+interface Translated {
   readonly error: unknown
   /** The status, where the protocol and not a policy decides it. */
   readonly status?: number
@@ -49,30 +51,67 @@ const schemaErrorId = "~effect/http-api/HttpApiError/HttpApiSchemaError"
 const isRequestSchemaError = (u: unknown): u is { readonly kind: string; readonly cause: unknown } =>
   Predicate.hasProperty(u, schemaErrorId) && "kind" in u && u.kind !== "Body" && u.kind !== "ResponseHeaders"
 
+const tooLarge: ReadonlySet<string> = new Set(["BodyTooLarge", "FieldTooLarge", "FileTooLarge", "TooManyParts"])
+
+/** What the server itself has to say about a request, in the words of this house. */
+const unreadable = (cause: { readonly reason: unknown }, reason: string | undefined): Translated =>
+  reason !== undefined && tooLarge.has(reason)
+    ? { error: new Reasons.PayloadTooLarge({ cause }), status: 413 }
+    : { error: new Reasons.ValidationError({ detail: "the request cannot be read", cause }), status: 400 }
+
 /** The server's own errors, in the words of this house. */
-const translated = (error: unknown, request: HttpServerRequest): Met => {
+const translated = (error: unknown, { method }: HttpServerRequest): Translated => {
   const primary = Cause.isCause(error) ? Identity.primary(error).error : error
   if (isRequestSchemaError(primary)) {
     return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400 }
   }
+  if (isMultipartError(primary)) {
+    const { _tag } = primary.reason
+    return _tag === "InternalError" ? { error } : unreadable(primary, _tag)
+  }
   if (!isHttpServerError(primary)) return { error }
   switch (primary.reason._tag) {
     case "RouteNotFound":
-      return { error: new Reasons.NotFound({ detail: `no route for ${request.method}` }), status: 404 }
+      return { error: new Reasons.NotFound({ detail: `no route for ${method}` }), status: 404 }
     case "RequestParseError":
-      return {
-        error: new Reasons.ValidationError({ detail: "the request cannot be read", cause: primary }),
-        status: 400
-      }
+      return unreadable(primary, primary.reason.reason)
     default:
       return { error }
   }
 }
 
-const withStatus = (snapshot: ErrorSnapshot.ErrorSnapshot, http_status: number | undefined) =>
-  http_status === undefined
-    ? snapshot
-    : derived(snapshot, { ...snapshot, decision: { ...snapshot.decision, http_status } })
+/** A failure as the caller of this request reads it, and what it says about the request. */
+const answered = (error: unknown, options: Options) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest
+    const { carry, correlationHeader = "x-correlation-id", prefer = "json", titles, typeBase } = options
+    const { error: said, status } = look(() => translated(error, request), { error })
+    const locales = localesOf(request.headers["accept-language"])
+    const one = yield* met(said, { carry, titles, locales, status })
+    const { locale, snapshot } = one
+    const problem = formatFor(request.headers["accept"], prefer) === "problem"
+    const body = problem
+      ? Projection.toProblem(snapshot, {
+          ...(typeBase === undefined ? {} : { typeBase }),
+          ...(carry === undefined ? {} : { carry })
+        })
+      : Projection.toHttp(snapshot)
+    const pause = snapshot.retry_after_ms
+    const correlation = yield* correlationId(request.headers[correlationHeader.toLowerCase()])
+    const response = HttpServerResponse.text(Projection.stringify(body), {
+      status: snapshot.decision.http_status,
+      contentType: problem ? ProblemDetails.contentType : "application/json",
+      headers: {
+        [correlationHeader]: correlation,
+        vary: "accept, accept-language",
+        "cache-control": "no-store",
+        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
+        ...(locale === undefined ? {} : { "content-language": locale })
+      }
+    })
+    const told = isIgnored(error) ? Effect.void : report(one)
+    return { response, report: Effect.annotateLogs(told, "correlation_id", correlation) }
+  })
 
 /**
  * The answer to a request that failed with this error or `Cause`: the HTTP projection, or problem details if the caller
@@ -83,44 +122,15 @@ export const response = (
   error: unknown,
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest
-    const { carry, correlationHeader = "x-correlation-id", prefer = "json", titles, typeBase } = options
-    const met = translated(error, request)
-    const made = withStatus(yield* ErrorSnapshot.make(met.error, carry === undefined ? {} : { carry }), met.status)
-    const { locale, snapshot } = ErrorSnapshot.localize(made, {
-      titles: titles ?? {},
-      locales: localesOf(request.headers["accept-language"])
-    })
-    const problem = formatFor(request.headers["accept"], prefer) === "problem"
-    const body = problem
-      ? Projection.toProblem(snapshot, {
-          ...(typeBase === undefined ? {} : { typeBase }),
-          ...(carry === undefined ? {} : { carry })
-        })
-      : Projection.toHttp(snapshot)
-    const pause = snapshot.retry_after_ms
-    return HttpServerResponse.text(Projection.stringify(body), {
-      status: snapshot.decision.http_status,
-      contentType: problem ? ProblemDetails.contentType : "application/json",
-      headers: {
-        [correlationHeader]: yield* correlationId(request.headers[correlationHeader.toLowerCase()]),
-        vary: "accept, accept-language",
-        "cache-control": "no-store",
-        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
-        ...(locale === undefined ? {} : { "content-language": locale })
-      }
-    })
-  })
+  Effect.map(answered(error, options), ({ response }) => response)
 
 /** What brings its own answer along: an error that knows how to respond, a response that was thrown. */
 const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
   const thrown = cause.reasons.find((reason) => Cause.isDieReason(reason) && isResponse(reason.defect))
   if (thrown !== undefined && Cause.isDieReason(thrown)) return Effect.succeed(thrown.defect as never)
   const { error } = Identity.primary(cause)
-  return Respondable.isRespondable(error) && !isHttpServerError(error) && !Predicate.hasProperty(error, schemaErrorId)
-    ? Respondable.toResponse(error)
-    : undefined
+  const isOthers = isHttpServerError(error) || isMultipartError(error) || Predicate.hasProperty(error, schemaErrorId)
+  return Respondable.isRespondable(error) && !isOthers ? Respondable.toResponse(error) : undefined
 }
 
 const isResponse = HttpServerResponse.isHttpServerResponse
@@ -148,10 +158,9 @@ export const handled = <E, R>(
   options?: Options
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
   Effect.catchCause(self, (cause) => {
-    const own = ownAnswer(cause)
-    if (own !== undefined) return own
-    const answer = response(cause, options)
-    return Cause.hasInterruptsOnly(cause) ? answer : Effect.andThen(ErrorReporter.report(cause), answer)
+    const ours = Effect.flatMap(answered(cause, options ?? {}), ({ report, response }) => Effect.as(report, response))
+    const own = look(() => ownAnswer(cause), undefined)
+    return own === undefined ? ours : Effect.catchCause(own, () => ours)
   })
 
 /**

@@ -5,7 +5,7 @@
 import { Classifier, Redaction } from "@holdfast/core"
 import { Cause, Effect, ErrorReporter, type Fiber, Option, Schema } from "effect"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
-import { isOurs } from "./ours.ts"
+import { derived, isOurs } from "./ours.ts"
 import { redactWith } from "./redact.ts"
 import { ErrorSnapshot } from "./schema.ts"
 import { type Options, view } from "./view.ts"
@@ -52,6 +52,10 @@ export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.E
     const done = Effect.succeed(seen.plain())
     return defects.length === 0 ? done : Effect.andThen(ErrorReporter.report(Cause.die(defects[0])), done)
   })
+
+/** A snapshot with the status of a protocol that does not ask policies. @internal */
+export const withStatus = (snapshot: ErrorSnapshot, http_status: number): ErrorSnapshot =>
+  derived(snapshot, { ...snapshot, decision: { ...snapshot.decision, http_status } })
 
 const decodeOption = Schema.decodeUnknownOption(ErrorSnapshot)
 
