@@ -139,7 +139,6 @@ for (const [name, transport] of Object.entries(transports)) {
             assert.deepStrictEqual(seen, [1, 2])
             assert.instanceOf(failure, RemoteFailure.RemoteFailure)
             assert.strictEqual(Identity.of(failure).code, code)
-            assert.notInclude(JSON.stringify(failure), "marker")
           }
         })
       )
@@ -191,10 +190,32 @@ describe("An RPC server that carries nothing internal", () => {
       assert.instanceOf(gone, RemoteFailure.RemoteFailure)
       assert.strictEqual(Identity.of(gone).code, "sys.rpc_client.ledger_gone")
       assert.isUndefined(gone.failure)
+      for (const sku of ["gone", "bug", "stop"]) {
+        assert.notInclude(JSON.stringify(yield* Effect.flip(order(sku))), "marker", sku)
+        assert.notInclude(JSON.stringify((yield* watch(sku)).failure), "marker", sku)
+      }
     }).pipe(
       Effect.provide(Layer.provide(transports.http({ carry: "public" }), RpcSerialization.layerNdjson)),
       Effect.provideService(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard)
     )
+  )
+})
+
+describe("An RPC server that knows its readers", () => {
+  const audience: RpcEdge.Options["audience"] = ({ role }) => {
+    if (role === undefined) throw new Error("nobody")
+    return "operator"
+  }
+  const detailOf = (headers: Record<string, string>) =>
+    Effect.scoped(Effect.flatMap(shop, (client) => Effect.flip(client.order({ sku: "gone" }, { headers })))).pipe(
+      Effect.map((failure) => Identity.of(failure).detail)
+    )
+
+  it.effect("tells an operator what it tells nobody else, and tells nobody more when it cannot say who it is", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* detailOf({ role: "operator" }), "marker: /dev/sda1")
+      assert.isNull(yield* detailOf({}))
+    }).pipe(Effect.provide(Layer.provide(transports.http({ audience }), RpcSerialization.layerNdjson)))
   )
 })
 

@@ -88,7 +88,7 @@ export const problem = <S extends Known>(Class: S, options: Options = {}): probl
     const snapshot = ErrorSnapshot.of(failure, { policy: fixed, redaction, carry: "all" })
     const body = Projection.toProblem(snapshot, { typeBase })
     // The declared fields go as an instance that has no secret any more: its own schema encodes it.
-    const told = clean(snapshot, Class)
+    const told = clean(snapshot, Class, "client")
     return told === undefined
       ? Effect.fail(new SchemaIssue.InvalidValue({ message: `${tag} cannot be sent without its secrets` }))
       : Effect.succeed({ ...body, failure: { version: carriedVersion, data: told } })

@@ -5,4 +5,5 @@
 export { client, failureOf } from "./client.ts"
 export type { Patience } from "./body.ts"
 export type { Format } from "./accept.ts"
-export { handled, layer, type Options, response } from "./server.ts"
+export { handled, layer, response } from "./server.ts"
+export type { Options } from "./told.ts"

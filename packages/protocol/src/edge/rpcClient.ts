@@ -3,8 +3,9 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
+import { arrived } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
-import { type Known, rebuild } from "../remote/known.ts"
+import type { Known } from "../remote/known.ts"
 
 /** How calls are traced. */
 export interface ClientOptions {
@@ -27,12 +28,12 @@ type Call = (payload: unknown, options?: CallOptions) => Answer
 
 /** The same call, its errors told. A queue has no errors to map: it is filled anew from the stream. */
 const telling =
-  (call: Call, told: (error: unknown) => unknown): Call =>
+  (call: Call, told: (error: unknown) => Effect.Effect<never, unknown>): Call =>
   (payload, options) => {
     const asQueue = options?.asQueue === true
     const answer = call(payload, asQueue ? { ...options, asQueue: false } : options)
-    if (!Stream.isStream(answer)) return Effect.mapError(answer, told)
-    const stream = Stream.mapError(answer, told)
+    if (!Stream.isStream(answer)) return Effect.catch(answer, told)
+    const stream = Stream.catch(answer, (error) => Stream.fromEffect(told(error)))
     return asQueue
       ? (Stream.toQueue(stream, { capacity: options.streamBufferSize ?? 16 }) as Effect.Effect<unknown>)
       : stream
@@ -74,8 +75,10 @@ export const client = <Rpcs extends Rpc.Any, const Classes extends ReadonlyArray
   RpcClient.Protocol | Rpc.MiddlewareClient<Rpcs> | Scope.Scope
 > => {
   const classes: ReadonlyArray<Known> = known ?? []
-  const told = (error: unknown): unknown =>
-    error instanceof RemoteFailure ? (rebuild(error, error.failure, classes) ?? error) : error
+  const told = (error: unknown): Effect.Effect<never, unknown> =>
+    error instanceof RemoteFailure
+      ? Effect.flatMap(arrived(error, error.failure, classes), Effect.fail)
+      : Effect.fail(error)
   return Effect.map(
     RpcClient.make(group, options),
     (calls) =>

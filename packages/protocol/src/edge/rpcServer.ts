@@ -1,18 +1,24 @@
-import { Failure } from "@holdfast/core"
+import { type Audience, Failure } from "@holdfast/core"
 import { Cause, Effect, ErrorReporter, Layer, Schema } from "effect"
+import type { Headers } from "effect/http/Headers"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Projection from "../projection/Projection.ts"
+import { readRpc } from "../remote/bodies.ts"
 import { remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
 import type { Known } from "../remote/known.ts"
-import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { clean } from "./clean.ts"
+import { look } from "./look.ts"
+import { met, type Met, report } from "./met.ts"
 
 /** What goes out of a procedure. */
 export interface Options {
-  /** Whether a failure that the procedure does not declare carries its own fields. Default: no. */
+  /** Who reads it: an audience, or a function of the headers of a call. If it throws, `client`. Default: `"client"`. */
+  readonly audience?: Audience | ((headers: Headers) => Audience)
+  /** What goes along with a failure that the procedure does not declare. Default: nothing. */
   readonly carry?: ErrorSnapshot.Carry
 }
 
@@ -45,34 +51,36 @@ const declares = (rpc: Rpc.AnyWithProps): Is => {
 const fail = <E extends Failure.Any>(error: E): Effect.Effect<never, RemoteFailure> =>
   Effect.fail(Object.defineProperty(error, ErrorReporter.ignore, { value: true }) as never)
 
-/** The RPC projection of a failure under the policies of the fiber, as a failure. */
-const remote = (cause: Cause.Cause<unknown>, options: Options) =>
-  Effect.flatMap(ErrorSnapshot.make(cause, options), (snapshot) => {
-    const { retry_after_ms } = snapshot
-    const rpc = Projection.toRpc(snapshot, options)
-    // Whoever says when to come back says that one may.
-    const said = { ...rpc, retry_after_ms, retryable: rpc.retryable || retry_after_ms !== undefined }
-    return fail(remoteOf(said) ?? remoteOf({ ...said, code: RemoteFailure.declared.code })!)
-  })
+interface Reader {
+  readonly audience: Audience
+  readonly carry: ErrorSnapshot.Carry | undefined
+}
+
+/** The RPC projection of a failure, as a failure. */
+const remote = ({ snapshot }: Met, { audience, carry }: Reader) => {
+  const rpc = Projection.toRpc(snapshot, { audience, ...(carry === undefined ? {} : { carry }) })
+  const said = { ...(readRpc(rpc) ?? rpc), retry_after_ms: snapshot.retry_after_ms }
+  return fail(remoteOf(said) ?? remoteOf({ ...said, code: RemoteFailure.declared.code })!)
+}
 
 /** The declared class as it may leave, within its layers. */
-const declared = (cause: Cause.Cause<unknown>, error: Failure.Any, options: Options) =>
-  Effect.flatMap(ErrorSnapshot.make(cause, { carry: "all" }), (snapshot) => {
-    const leaf = Failure.leafOf(error)
-    const told = clean(snapshot, leaf.constructor as unknown as Known)
-    if (told === undefined) return remote(cause, options)
-    const layers = error.constructor as unknown as { readonly from: (failure: Failure.Any) => Failure.Any }
-    return fail(leaf === error ? told : layers.from(told))
-  })
+const declared = (one: Met, error: Failure.Any, reader: Reader) => {
+  const leaf = Failure.leafOf(error)
+  const told = clean(one.snapshot, leaf.constructor as unknown as Known, reader.audience)
+  if (told === undefined) return remote(one, reader)
+  const layers = error.constructor as unknown as { readonly from: (failure: Failure.Any) => Failure.Any }
+  return fail(leaf === error ? told : layers.from(told))
+}
 
 /**
  * The server's half. A failure that the procedure declares, in the middle of its stream too, goes out as its class, without
  * secrets and with its detail only if that is public; a defect, an interruption and any other error as a `RemoteFailure` with
  * the code and what the exposure policy shows of it. What happened goes to the `ErrorReporter`s, once and as it was.
  *
- * - `carry`: whether a failure that the procedure does not declare carries its own fields, secrets masked, so that a client
- *   that knows its class gets that (`RpcEdge.client`): `"public"` where its detail may be shown, `"all"` always, which is for
- *   peers inside the house. Default: no.
+ * - `audience`: who reads it. Default: `client`.
+ * - `carry`: what goes along with a failure that the procedure does not declare, so that a client that knows its class gets that
+ *   (`RpcEdge.client`): `"public"` where its detail may be shown, `"all"` everything there is, texts included, which is for
+ *   programs of the same house. Default: nothing.
  *
  * @example
  * ```ts
@@ -89,13 +97,18 @@ const declared = (cause: Cause.Cause<unknown>, error: Failure.Any, options: Opti
  * const server = Layer.mergeAll(handlers, RpcEdge.layer())
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<Failures> =>
-  Layer.succeed(Failures)((effect, { rpc }) =>
+export const layer = ({ audience = "client", carry }: Options = {}): Layer.Layer<Failures> =>
+  Layer.succeed(Failures)((effect, { headers, rpc }) =>
     Effect.catchCause(effect, (cause) => {
+      const reader: Reader = {
+        audience: typeof audience === "function" ? look(() => audience(headers), "client") : audience,
+        carry
+      }
       const error = cause.reasons.find(Cause.isFailReason)?.error
       // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
-      const answer =
-        Failure.isFailure(error) && declares(rpc)(error) ? declared(cause, error, options) : remote(cause, options)
-      return Cause.hasInterruptsOnly(cause) ? answer : Effect.andThen(ErrorReporter.report(cause), answer)
+      const isDeclared = look(() => Failure.isFailure(error) && declares(rpc)(error), false)
+      return Effect.flatMap(met(cause, { carry: isDeclared ? "all" : carry }), (one) =>
+        Effect.andThen(report(one), isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader))
+      )
     })
   )

@@ -1,122 +1,46 @@
-import { type Catalog, Identity, Reasons } from "@holdfast/core"
-import { Cause, Effect, type Layer, Option, Predicate } from "effect"
+import { Identity } from "@holdfast/core"
+import { Cause, Effect, type Layer, Stream } from "effect"
 import type { unhandled } from "effect/Types"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpRouter from "effect/http/HttpRouter"
-import { isHttpServerError } from "effect/http/HttpServerError"
-import { isMultipartError } from "effect/http/Multipart"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Respondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
-import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { freshId } from "../snapshot/occurrence.ts"
-import { type Format, formatFor, localesOf } from "./accept.ts"
+import { formatFor } from "./accept.ts"
 import { look } from "./look.ts"
-import { isIgnored, met, report } from "./met.ts"
+import { InForce, type Options, type Told, told } from "./told.ts"
+import { isServersOwn } from "./translate.ts"
 
-/** How failures are answered. */
-export interface Options {
-  /** The format for callers that accept both or say nothing. Default: `"json"`, the HTTP projection. */
-  readonly prefer?: Format
-  /** The beginning of the type URI of a problem. Default: none, and the type is `about:blank`. */
-  readonly typeBase?: string
-  /** Whether the failure's own fields go along in a problem. Default: no. */
-  readonly carry?: ErrorSnapshot.Carry
-  /** The header that names the request on both sides. Default: `x-correlation-id`. */
-  readonly correlationHeader?: string
-  /** Titles by locale, then by code; `Content-Language` says which was used. Default: none. */
-  readonly titles?: Catalog.Titles
+const answer = (
+  { audience, headers, snapshot }: Told,
+  accept: string | undefined,
+  { carry, prefer = "json", typeBase }: Options
+): HttpServerResponse.HttpServerResponse => {
+  const problem = formatFor(accept, prefer) === "problem"
+  const options = { audience, ...(carry === undefined ? {} : { carry }) }
+  const body = problem
+    ? Projection.toProblem(snapshot, { ...options, ...(typeBase === undefined ? {} : { typeBase }) })
+    : Projection.toHttp(snapshot, options)
+  return HttpServerResponse.text(Projection.stringify(body), {
+    status: snapshot.decision.http_status,
+    contentType: problem ? ProblemDetails.contentType : "application/json",
+    headers: { ...headers, vary: "accept, accept-language" }
+  })
 }
 
-const requestId = /^[\w.:+/=-]{1,128}$/
-
-/** The caller's own name for the request, else that of the trace, else a new one. */
-const correlationId = (given: string | undefined): Effect.Effect<string> =>
-  given !== undefined && requestId.test(given)
-    ? Effect.succeed(given)
-    : Effect.option(Effect.currentSpan).pipe(
-        Effect.flatMap((span) => (Option.isSome(span) ? Effect.succeed(span.value.traceId) : freshId))
-      )
-
-interface Translated {
-  readonly error: unknown
-  /** The status, where the protocol and not a policy decides it. */
-  readonly status?: number
-}
-
-const schemaErrorId = "~effect/http-api/HttpApiError/HttpApiSchemaError"
-
-/** What `HttpApi` dies of when a request does not decode; when a response does not encode, it is a defect of ours. */
-const isRequestSchemaError = (u: unknown): u is { readonly kind: string; readonly cause: unknown } =>
-  Predicate.hasProperty(u, schemaErrorId) && "kind" in u && u.kind !== "Body" && u.kind !== "ResponseHeaders"
-
-const tooLarge: ReadonlySet<string> = new Set(["BodyTooLarge", "FieldTooLarge", "FileTooLarge", "TooManyParts"])
-
-/** What the server itself has to say about a request, in the words of this house. */
-const unreadable = (cause: { readonly reason: unknown }, reason: string | undefined): Translated =>
-  reason !== undefined && tooLarge.has(reason)
-    ? { error: new Reasons.PayloadTooLarge({ cause }), status: 413 }
-    : { error: new Reasons.ValidationError({ detail: "the request cannot be read", cause }), status: 400 }
-
-/** The server's own errors, in the words of this house. */
-const translated = (error: unknown, { method }: HttpServerRequest): Translated => {
-  const primary = Cause.isCause(error) ? Identity.primary(error).error : error
-  if (isRequestSchemaError(primary)) {
-    return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400 }
-  }
-  if (isMultipartError(primary)) {
-    const { _tag } = primary.reason
-    return _tag === "InternalError" ? { error } : unreadable(primary, _tag)
-  }
-  if (!isHttpServerError(primary)) return { error }
-  switch (primary.reason._tag) {
-    case "RouteNotFound":
-      return { error: new Reasons.NotFound({ detail: `no route for ${method}` }), status: 404 }
-    case "RequestParseError":
-      return unreadable(primary, primary.reason.reason)
-    default:
-      return { error }
-  }
-}
-
-/** A failure as the caller of this request reads it, and what it says about the request. */
 const answered = (error: unknown, options: Options) =>
   Effect.gen(function* () {
-    const request = yield* HttpServerRequest
-    const { carry, correlationHeader = "x-correlation-id", prefer = "json", titles, typeBase } = options
-    const { error: said, status } = look(() => translated(error, request), { error })
-    const locales = localesOf(request.headers["accept-language"])
-    const one = yield* met(said, { carry, titles, locales, status })
-    const { locale, snapshot } = one
-    const problem = formatFor(request.headers["accept"], prefer) === "problem"
-    const body = problem
-      ? Projection.toProblem(snapshot, {
-          ...(typeBase === undefined ? {} : { typeBase }),
-          ...(carry === undefined ? {} : { carry })
-        })
-      : Projection.toHttp(snapshot)
-    const pause = snapshot.retry_after_ms
-    const correlation = yield* correlationId(request.headers[correlationHeader.toLowerCase()])
-    const response = HttpServerResponse.text(Projection.stringify(body), {
-      status: snapshot.decision.http_status,
-      contentType: problem ? ProblemDetails.contentType : "application/json",
-      headers: {
-        [correlationHeader]: correlation,
-        vary: "accept, accept-language",
-        "cache-control": "no-store",
-        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
-        ...(locale === undefined ? {} : { "content-language": locale })
-      }
-    })
-    const told = isIgnored(error) ? Effect.void : report(one)
-    return { response, report: Effect.annotateLogs(told, "correlation_id", correlation) }
+    const { headers } = yield* HttpServerRequest
+    const one = yield* told(error, options)
+    return { response: answer(one, headers["accept"], options), report: one.report }
   })
 
 /**
  * The answer to a request that failed with this error or `Cause`: the HTTP projection, or problem details if the caller
  * prefers them, under the policies of the fiber. `Retry-After` says when to come back, the correlation header names the
- * request, `Content-Language` the language of the title.
+ * request, `Content-Language` the language of the title; `instance` and `trace_id` of a problem name this occurrence.
  */
 export const response = (
   error: unknown,
@@ -129,17 +53,38 @@ const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerRespons
   const thrown = cause.reasons.find((reason) => Cause.isDieReason(reason) && isResponse(reason.defect))
   if (thrown !== undefined && Cause.isDieReason(thrown)) return Effect.succeed(thrown.defect as never)
   const { error } = Identity.primary(cause)
-  const isOthers = isHttpServerError(error) || isMultipartError(error) || Predicate.hasProperty(error, schemaErrorId)
-  return Respondable.isRespondable(error) && !isOthers ? Respondable.toResponse(error) : undefined
+  return Respondable.isRespondable(error) && !isServersOwn(error) ? Respondable.toResponse(error) : undefined
 }
 
 const isResponse = HttpServerResponse.isHttpServerResponse
 
+/** An answer whose body is still to be made: what goes wrong then breaks it off, and is reported. */
+const watched = (response: HttpServerResponse.HttpServerResponse, options: Options) => {
+  const { body } = response
+  if (body._tag !== "Stream") return Effect.succeed(response)
+  return Effect.map(HttpServerRequest, (request) => {
+    const stream = Stream.onError(body.stream, (cause) =>
+      Effect.provideService(
+        Effect.flatMap(told(cause, options), ({ report }) => report),
+        HttpServerRequest,
+        request
+      )
+    )
+    const { contentLength, contentType } = body
+    const whole = HttpServerResponse.setBody(response, HttpBody.stream(stream, contentType, contentLength))
+    return HttpServerResponse.setHeaders(whole, response.headers)
+  })
+}
+
 /**
  * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
- * `ErrorReporter`s of the fiber. An error that brings its own answer along (`HttpServerRespondable`) gives that one.
+ * `ErrorReporter`s of the fiber, once and under the name that a problem gives it (`instance`). An error that brings its own
+ * answer along (`HttpServerRespondable`) gives that one. A body that fails when its head is already on the way breaks off, and is
+ * reported. A caller who leaves stops the effect; that is no failure. Of several global middlewares of a router the first one
+ * is the outermost: what fails in one outside of this one is answered by the server.
  *
- * - `prefer`: default `"json"`. `typeBase`, `carry`, `titles`: default none. `correlationHeader`: default `x-correlation-id`.
+ * - `audience`: default `"client"`. `prefer`: default `"json"`. `typeBase`, `carry`, `titles`: default none. `correlationHeader`:
+ *   default `x-correlation-id`.
  *
  * @example
  * ```ts
@@ -155,13 +100,16 @@ const isResponse = HttpServerResponse.isHttpServerResponse
  */
 export const handled = <E, R>(
   self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-  options?: Options
+  options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
-  Effect.catchCause(self, (cause) => {
-    const ours = Effect.flatMap(answered(cause, options ?? {}), ({ report, response }) => Effect.as(report, response))
-    const own = look(() => ownAnswer(cause), undefined)
-    return own === undefined ? ours : Effect.catchCause(own, () => ours)
-  })
+  Effect.catchCause(
+    Effect.flatMap(Effect.provideService(self, InForce, options), (response) => watched(response, options)),
+    (cause) => {
+      const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
+      const own = look(() => ownAnswer(cause), undefined)
+      return own === undefined ? ours : Effect.catchCause(own, () => ours)
+    }
+  )
 
 /**
  * {@link handled} for every route of an `HttpRouter`, those that do not exist included: one layer beside the routes.

@@ -1,0 +1,52 @@
+import { Identity, Reasons } from "@holdfast/core"
+import { Cause, Predicate } from "effect"
+import { isHttpServerError } from "effect/http/HttpServerError"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { isMultipartError } from "effect/http/Multipart"
+
+/** An error in the words of this house. */
+export interface Translated {
+  readonly error: unknown
+  /** The status, where the protocol and not a policy decides it. */
+  readonly status?: number
+}
+
+/** Marks what `HttpApi` says about schemas. */
+const schemaErrorId = "~effect/http-api/HttpApiError/HttpApiSchemaError"
+
+/** What `HttpApi` dies of when a request does not decode; when a response does not encode, it is a defect of ours. */
+const isRequestSchemaError = (u: unknown): u is { readonly kind: string; readonly cause: unknown } =>
+  Predicate.hasProperty(u, schemaErrorId) && "kind" in u && u.kind !== "Body" && u.kind !== "ResponseHeaders"
+
+const tooLarge: ReadonlySet<string> = new Set(["BodyTooLarge", "FieldTooLarge", "FileTooLarge", "TooManyParts"])
+
+/** What the server itself has to say about a request, in the words of this house. */
+const unreadable = (cause: { readonly reason: unknown }, reason: string | undefined): Translated =>
+  reason !== undefined && tooLarge.has(reason)
+    ? { error: new Reasons.PayloadTooLarge({ cause }), status: 413 }
+    : { error: new Reasons.ValidationError({ detail: "the request cannot be read", cause }), status: 400 }
+
+/** The server's own errors, in the words of this house. */
+export const translated = (error: unknown, { method }: HttpServerRequest): Translated => {
+  const primary = Cause.isCause(error) ? Identity.primary(error).error : error
+  if (isRequestSchemaError(primary)) {
+    return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400 }
+  }
+  if (isMultipartError(primary)) {
+    const { _tag } = primary.reason
+    return _tag === "InternalError" ? { error } : unreadable(primary, _tag)
+  }
+  if (!isHttpServerError(primary)) return { error }
+  switch (primary.reason._tag) {
+    case "RouteNotFound":
+      return { error: new Reasons.NotFound({ detail: `no route for ${method}` }), status: 404 }
+    case "RequestParseError":
+      return unreadable(primary, primary.reason.reason)
+    default:
+      return { error }
+  }
+}
+
+/** Whether an error is one of those that are said in the words of this house. */
+export const isServersOwn = (error: unknown): boolean =>
+  isHttpServerError(error) || isMultipartError(error) || Predicate.hasProperty(error, schemaErrorId)
