@@ -102,7 +102,7 @@ const detailsOf = (
           }),
     () => {
       if (options.localization === undefined) return undefined
-      const { locale, snapshot: localized } = ErrorSnapshot.localize(snapshot, options.localization)
+      const { locale, snapshot: localized } = ErrorSnapshot.localize(snapshot, { audience, ...options.localization })
       return locale === undefined
         ? undefined
         : any("LocalizedMessage", (w) => w.text(1, locale).text(2, reasonFor(localized, audience)))
@@ -184,7 +184,8 @@ const percent = (text: string): string =>
  * ```
  */
 export const toGrpc = (input: unknown, options: GrpcOptions = {}): GrpcStatus => {
-  const snapshot = snapshotOf(input, options)
+  // A title may be filled with the failure's fields. Whether these go along is another question.
+  const snapshot = snapshotOf(input, options.localization === undefined ? options : { carry: "public", ...options })
   const status = codeOf(snapshot)
   const code = numbers[status]
   const text = cut(messageFor(snapshot, options.audience ?? "client"), maxMessage)

@@ -12,7 +12,14 @@ import { type Options, view } from "./view.ts"
 
 export { CarriedFailure } from "./carried.ts"
 export type { Carry, Options } from "./view.ts"
-export { localizeWith as localize, type Localization } from "./localize.ts"
+export {
+  type Format,
+  localizeWith as localize,
+  type Localization,
+  type Localized,
+  type Missing,
+  type Parameters
+} from "./localize.ts"
 export { Occurrence, stamp } from "./occurrence.ts"
 export { Violation } from "./violations.ts"
 export { Context, DiagnosticReport, ErrorSnapshot, Metadata, schemaVersion, SourceFrame } from "./schema.ts"
