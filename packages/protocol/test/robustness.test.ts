@@ -1,127 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Operation, Reasons, Redaction } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
-import { Cause } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import * as fc from "fast-check"
-import { exits } from "./exits.ts"
+import { anyFailure } from "./arbitrary.ts"
+import { decoders, exits, isLong, written } from "./exits.ts"
+import { boom, deep, manyOperations, values } from "./hostileErrors.ts"
 import { raised } from "./support.ts"
 
-const revoked = (): object => {
-  const { proxy, revoke } = Proxy.revocable({}, {})
-  revoke()
-  return proxy
+const standard = { policy: ExposurePolicy.standard } as const
+
+const deepFreeze = <A>(value: A): A => {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const key of Reflect.ownKeys(value)) deepFreeze((value as Record<PropertyKey, unknown>)[key])
+  }
+  return value
 }
-
-const boom = (): never => {
-  throw new Error("trap")
-}
-
-const hostile = (): object =>
-  new Proxy(
-    {},
-    {
-      get: boom,
-      has: boom,
-      getPrototypeOf: boom,
-      ownKeys: boom,
-      getOwnPropertyDescriptor: boom,
-      set: boom,
-      defineProperty: boom
-    }
-  )
-
-const cyclic = (): Error => {
-  const a = new Error("a")
-  const b = new AggregateError([a, a], "b", { cause: a })
-  a.cause = b
-  return a
-}
-
-const deep = (make: (cause: unknown, index: number) => unknown): unknown => {
-  let error: unknown = new Error("the root")
-  for (let index = 0; index < 100_000; index++) error = make(error, index)
-  return error
-}
-
-const manyOperations = (): unknown =>
-  raised(
-    new Reasons.SystemError(),
-    ...Array.from({ length: 500 }, (_, index) =>
-      Operation.doing(`step ${index}`, {
-        fields: Array.from({ length: 100 }, (__, field) => [`f${field}`, "v".repeat(3000)] as const),
-        metadata: Object.fromEntries(Array.from({ length: 100 }, (__, key) => [`k${index}_${key}`, "m".repeat(3000)]))
-      })
-    )
-  )
-
-const values: ReadonlyArray<readonly [string, () => unknown]> = [
-  ["10 MB of detail", () => new Reasons.NotFound({ detail: "x".repeat(10_000_000) })],
-  ["10 MB of control characters", () => new Reasons.NotFound({ detail: "\u0001".repeat(10_000_000) })],
-  ["10 MB of what begins like a token", () => new Reasons.NotFound({ detail: "eyJaaaaaaaa-".repeat(800_000) })],
-  ["10 MB in the message of a cause", () => new Reasons.NotFound({ cause: new Error("x".repeat(10_000_000)) })],
-  ["a cyclic cause", cyclic],
-  [
-    "an error that is its own cause",
-    () =>
-      Object.assign(new Error("self"), {
-        get cause() {
-          return this
-        }
-      })
-  ],
-  ["100 000 causes in a chain", () => deep((cause, index) => new Error(`link ${index}`, { cause }))],
-  ["100 000 failures in a chain", () => deep((cause) => new Reasons.SystemError({ detail: "again", cause }))],
-  ["100 000 parallel errors", () => new AggregateError(Array.from({ length: 100_000 }, (_, i) => new Error(`e${i}`)))],
-  [
-    "100 000 reasons",
-    () => Cause.fromReasons(Array.from({ length: 100_000 }, (_, i) => Cause.makeFailReason(`r${i}`)))
-  ],
-  ["500 operations with 100 large fields each", manyOperations],
-  ["a revoked proxy", revoked],
-  ["a revoked proxy as cause", () => new Error("x", { cause: revoked() })],
-  ["a revoked proxy as its errors", () => Object.assign(new Error("x"), { errors: revoked() })],
-  ["a failed revoked proxy", () => Cause.fail(revoked())],
-  ["a proxy that traps everything", hostile],
-  ["a proxy that traps everything as cause of a failure", () => new Reasons.SystemError({ cause: hostile() })],
-  [
-    "getters that throw",
-    () => ({
-      get message() {
-        return boom()
-      },
-      get cause() {
-        return boom()
-      },
-      get _tag() {
-        return boom()
-      },
-      get schema_version() {
-        return boom()
-      },
-      toJSON: boom,
-      toString: boom
-    })
-  ],
-  ["a frozen error", () => Object.freeze(new Error("cold", { cause: Object.freeze(new Reasons.Timeout()) }))],
-  ["null", () => null],
-  ["undefined", () => undefined],
-  ["a symbol", () => Symbol("s")],
-  ["a function", () => boom],
-  ["a big integer", () => 10n ** 400n],
-  ["a text", () => "boom"],
-  ["a lone surrogate", () => "\ud800 and \udc00"],
-  ["an object without prototype", () => Object.assign(Object.create(null), { message: 7 })],
-  ["an empty cause", () => Cause.empty],
-  ["polluting keys", () => JSON.parse(`{"__proto__": {"polluted": true}, "message": "x", "constructor": 1}`)],
-  [
-    "polluting metadata",
-    () =>
-      raised(
-        new Reasons.DataError(),
-        Operation.doing("x", { metadata: JSON.parse(`{"__proto__": "polluted"}`), fields: [["__proto__", "polluted"]] })
-      )
-  ]
-]
 
 // Time to make 10 MB and 100 000 errors on a slow machine; none of it is spent in a loop that grows faster than they do.
 const patience = 30_000
@@ -137,7 +32,7 @@ describe("Every projection", () => {
           assert.isTrue(text.isWellFormed(), exit)
           // oxlint-disable-next-line no-control-regex
           assert.notMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/, exit)
-          if (exit !== "debug" && exit !== "redacted" && exit !== "cliDetail") assert.notInclude(text, "\n", exit)
+          if (!isLong(exit)) assert.notInclude(text, "\n", exit)
         }
         assert.isUndefined(({} as { readonly polluted?: unknown }).polluted)
       },
@@ -235,8 +130,104 @@ describe("Every projection", () => {
     )
   })
 
+  it("changes nothing that is frozen, to the last of its parts", () => {
+    fc.assert(
+      fc.property(anyFailure, (error) => {
+        const before = Object.values(exits(error, standard))
+        deepFreeze(error)
+        const snapshot = deepFreeze(ErrorSnapshot.of(error, { ...standard, carry: "all" }))
+        assert.deepStrictEqual(Object.values(exits(error, standard)), before)
+        assert.isTrue(ErrorSnapshot.fromUnknown(snapshot)._tag === "Some")
+        exits(snapshot, standard)
+      }),
+      { numRuns: 50 }
+    )
+  })
+
+  it("looks at each of many causes a bounded number of times", () => {
+    const looksAt = (count: number): number => {
+      let looks = 0
+      const link = (cause: unknown): object => ({
+        get message() {
+          looks++
+          return "link"
+        },
+        get cause() {
+          looks++
+          return cause
+        }
+      })
+      let error: unknown = new Error("the root")
+      for (let index = 0; index < count; index++) error = link(error)
+      for (const [, project] of Object.entries({
+        ...written,
+        cli: Projection.toCli,
+        debug: Projection.renderUserDebug
+      })) {
+        project(error as never, { ...standard, carry: "all" })
+      }
+      return looks
+    }
+    const [some, more] = [looksAt(200), looksAt(20_000)]
+    assert.isAtLeast(some, 200)
+    // A hundred times as many causes cost at most a hundred times as many looks, and a few.
+    assert.isAtMost(more, some * 101)
+  })
+
   it("makes nothing of the same error that another call could change", () => {
     const failure = new Reasons.NotFound({ detail: "a" })
     assert.deepStrictEqual(ErrorSnapshot.of(failure), ErrorSnapshot.of(failure))
+  })
+})
+
+describe("Every decoder", () => {
+  for (const [name, make] of values) {
+    it(
+      `ends with a failure of one kind or the other for ${name}`,
+      () => {
+        const body = make()
+        for (const [format, decode] of Object.entries(decoders)) {
+          const exit = Effect.runSyncExit(decode(body))
+          if (Exit.isFailure(exit)) {
+            const { error } = exit.cause.reasons.find(Cause.isFailReason)!
+            assert.strictEqual(error._tag, "UndecodableRemote", format)
+            assert.isBelow(error.excerpt.length, 300, format)
+            assert.isTrue(error.excerpt.isWellFormed(), format)
+          }
+        }
+        assert.isUndefined(({} as { readonly polluted?: unknown }).polluted)
+      },
+      patience
+    )
+
+    it(
+      `gives back something of bounded size for what was written of ${name}`,
+      () => {
+        const error = make()
+        for (const [format, decode] of Object.entries(decoders)) {
+          const sent = written[format]!(error, { ...standard, carry: "all" })
+          const back = Effect.runSync(decode(sent))
+          for (const [again, project] of Object.entries(written)) {
+            const text = String(project(back, { ...standard, carry: "all" }))
+            assert.isBelow(text.length, 1_000_000, `${format}, ${again}`)
+            assert.isTrue(text.isWellFormed(), `${format}, ${again}`)
+          }
+        }
+      },
+      patience
+    )
+  }
+
+  it("changes nothing of what it reads", () => {
+    fc.assert(
+      fc.property(anyFailure, (error) => {
+        for (const [format, decode] of Object.entries(decoders)) {
+          const sent = written[format]!(error, { ...standard, carry: "all" })
+          const body: unknown = format === "grpc" ? sent : deepFreeze(JSON.parse(String(sent)))
+          assert.strictEqual(Effect.runSync(decode(body)).code, Effect.runSync(decode(sent)).code)
+        }
+      }),
+      { numRuns: 50 }
+    )
   })
 })

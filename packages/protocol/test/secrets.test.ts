@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Operation, Reasons } from "@holdfast/core"
-import { ErrorSnapshot, ExposurePolicy } from "@holdfast/protocol"
-import { Cause, Redacted, Schema } from "effect"
+import { Failure, Operation, Reasons, Redaction } from "@holdfast/core"
+import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
+import { Cause, Effect, Redacted, Schema } from "effect"
 import * as fc from "fast-check"
-import { exits } from "./exits.ts"
+import { decoders, exits, written } from "./exits.ts"
 import { raised } from "./support.ts"
 
 class LoginRefused extends Failure.Tagged<LoginRefused>()(
@@ -11,7 +11,9 @@ class LoginRefused extends Failure.Tagged<LoginRefused>()(
   {
     user: Schema.String,
     password: Failure.sensitive(Schema.String),
-    card: Schema.Redacted(Schema.String)
+    card: Schema.Redacted(Schema.String),
+    notes: Schema.optionalKey(Schema.Json),
+    violations: Schema.optionalKey(Schema.Array(ErrorSnapshot.Violation))
   },
   { code: "biz.secrets.login_refused", detail: ({ user, password }) => `${user} with ${password}` }
 ) {}
@@ -35,6 +37,12 @@ const plants: Readonly<Record<string, Plant>> = {
       Operation.doing(`log in ${s}`, { at: s, fields: { hint: s, [s]: 1 }, metadata: { note: s } }),
       Operation.doing("outer", { fields: [["given", { deep: [s] }]] })
     ),
+  "a sensitive field repeated by another field": (s) => login(s, { user: s }),
+  "a sensitive field repeated inside of another field": (s) => login(s, { user: `ada (${s})`, notes: { [s]: [s] } }),
+  "a bearer token in a field": (s) => login("unused-pass", { user: `Bearer ${s}` }),
+  "a field of a secret name inside of another field": (s) => login("unused-pass", { notes: { deep: { apiKey: s } } }),
+  "a sensitive field repeated by a violation": (s) =>
+    login(s, { violations: [{ path: s, code: s, message: `not ${s}` }] }),
   "a sensitive field of a cause repeated by the failure": (s) =>
     new Reasons.BusinessError({ detail: `refused: ${s}`, cause: login(s) }),
   "a Redacted field repeated by the detail": (s) => login("unused-pass", { card: Redacted.make(s), detail: s }),
@@ -100,12 +108,54 @@ describe("No exit", () => {
         new Reasons.SystemError({ detail: "marker", position: "marker", cause: new Error("marker") }),
         Operation.doing("marker", { at: "marker", fields: { marker: "marker" }, metadata: { marker: "marker" } })
       )
-      const { http, problem, rpc } = exits(failure, { policy })
-      assert.notInclude(problem, "marker")
-      assert.notInclude(http, "marker")
-      assert.notInclude(rpc, "marker")
+      const all = Object.entries(exits(failure, { policy }))
+      const outside = all.filter(([exit]) => /for (?:client|partner), carry (?:undefined|public)/.test(exit))
+      assert.strictEqual(outside.length, 2 * (13 + 7))
+      for (const [exit, text] of outside) assert.notInclude(text, "marker", exit)
     }
   })
+
+  it("shows what a further policy masks, wherever it is", () => {
+    const name = "customer-77"
+    const further = Redaction.make({
+      scanners: [{ name: "customer", pattern: /customer-\d+/g, find: (match) => match }]
+    })
+    const failure = raised(
+      login("unused-pass", {
+        detail: name,
+        position: `${name}.ts:7`,
+        violations: [{ path: "a", code: "b", message: name }],
+        cause: raised(
+          new Reasons.SystemError({ detail: name, cause: new Error(name) }),
+          Operation.doing(name, { metadata: { inner: name } })
+        )
+      }),
+      Operation.doing(`find ${name}`, { at: name, fields: { who: name }, metadata: { who: name } })
+    )
+    const snapshot = ErrorSnapshot.of(failure, { policy: ExposurePolicy.standard, carry: "all" })
+    assert.isAtLeast(JSON.stringify(snapshot).split(name).length, 15)
+    assert.notInclude(JSON.stringify(ErrorSnapshot.redact(snapshot, further)), name)
+    assert.notInclude(Projection.renderUserDebugRedacted(snapshot, { redaction: further }), name)
+  })
+
+  for (const [format, decode] of Object.entries(decoders)) {
+    it(`of what came back through ${format} shows a secret, whatever was carried`, () => {
+      fc.assert(
+        fc.property(secret, fc.constantFrom(...Object.values(plants)), (value, plant) => {
+          const options = { policy: ExposurePolicy.standard, carry: "all" } as const
+          const sent = written[format]!(plant(value), options)
+          const back = Effect.runSync(decode(sent, [LoginRefused, Reasons.NotFound]))
+          const relayed = Effect.runSync(decode(sent))
+          for (const failure of [back, relayed]) {
+            for (const [exit, text] of Object.entries(exits(failure, options))) {
+              assert.notInclude(text, value.slice(0, 10), exit)
+            }
+          }
+        }),
+        { numRuns: 50 }
+      )
+    }, 30_000)
+  }
 
   it("has an error in it that could be reached from outside", () => {
     const failure = login("hunter2hunter2")
