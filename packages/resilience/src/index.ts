@@ -1,6 +1,7 @@
 export * as Backoff from "./backoff/Backoff.ts"
 export * as CircuitBreaker from "./circuit-breaker/CircuitBreaker.ts"
 export * as Deadline from "./deadline/Deadline.ts"
+export * as Events from "./events/Events.ts"
 export * as Fallback from "./fallback/Fallback.ts"
 export * as Policy from "./policy/Policy.ts"
 export * as Retry from "./retry/Retry.ts"

@@ -3,6 +3,7 @@ import { Cause, Duration, Effect, type Exit, Function, Option, type Scope, type 
 // The module and not its index, which would load every store there is.
 import * as Store from "effect/persistence/CircuitBreaker"
 import { isBackoff, toSchedule } from "../backoff/Backoff.ts"
+import { emit } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 import { type At, checkOne, type Field, guarded, oneOf, placeOf, refuse, refusing, under } from "../internal/options.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
@@ -239,6 +240,8 @@ class Member implements FleetMember, Guarding<StoreUnavailable> {
     }
     this.observer.rejections++
     const { key, name: circuit } = this
+    const state = reason._tag === "CircuitOpen" ? "open" : "half_open"
+    emit(fiber, () => ({ _tag: "CallRejected", circuit, key, state }))
     return Effect.fail(
       Failure.stackless(
         Reasons.CircuitOpen,

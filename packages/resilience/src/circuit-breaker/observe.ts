@@ -1,4 +1,5 @@
 import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Stream } from "effect"
+import { Listener, tell } from "../events/event.ts"
 import { type AnyFiber, monotonicMillis, nowOf, spanEvent } from "../internal/fiber.ts"
 import type { State, Step } from "./machine.ts"
 
@@ -122,7 +123,8 @@ export class Observer {
       })
     )
     const hub = this.#hub
-    if (hub === undefined) return logged
+    const listener = fiber.getRef(Listener)
+    if (hub === undefined && listener === undefined) return logged
     const transition: Transition = {
       circuit: this.circuit,
       from,
@@ -133,7 +135,8 @@ export class Observer {
       ...(reason === undefined ? undefined : { reason }),
       ...(openFor === undefined ? undefined : { openFor: Duration.millis(openFor) })
     }
-    return Effect.ensuring(Effect.asVoid(PubSub.publish(hub, transition)), logged)
+    if (listener !== undefined) tell(listener, { _tag: "CircuitTransition", ...transition })
+    return hub === undefined ? logged : Effect.ensuring(Effect.asVoid(PubSub.publish(hub, transition)), logged)
   }
 
   #counter(id: string, description: string, count: () => number, fiber: AnyFiber): void {

@@ -1,5 +1,6 @@
 import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Exit, Random } from "effect"
+import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Machine from "./machine.ts"
 import { Observer } from "./observe.ts"
@@ -96,7 +97,7 @@ export class Shell {
     const { generation, state, tally } = circuit
     if (state !== "closed" || tally.watches) {
       const now = nowOf(fiber)
-      return Machine.rejects(circuit, now) ? this.#reject(circuit, key, now) : this.#probe(circuit, key, self)
+      return Machine.rejects(circuit, now) ? this.#reject(fiber, circuit, key, now) : this.#probe(circuit, key, self)
     }
     // A closed circuit gives out no slots: a call that never reports has cost nothing.
     if (tally.dated || this.classify !== undefined) {
@@ -113,13 +114,20 @@ export class Shell {
     })
   }
 
-  #reject(circuit: Machine.Circuit, key: string | undefined, now: number): Effect.Effect<never, Reasons.CircuitOpen> {
+  #reject(
+    fiber: AnyFiber,
+    circuit: Machine.Circuit,
+    key: string | undefined,
+    now: number
+  ): Effect.Effect<never, Reasons.CircuitOpen> {
     this.observer.rejections++
     const props: Rejected = { circuit: this.name, state: circuit.state as Reasons.CircuitOpen["state"] }
     // Member by member and in whole milliseconds: in an outage this runs for every call, and spreading would be a third of it.
     if (key !== undefined) props.key = key
     const retryAfter = Machine.retryAfter(circuit, now)
     if (retryAfter !== undefined) props.retryAfter = Duration.millis(Math.ceil(retryAfter))
+    // Asked here, so that nothing is allocated while nobody listens.
+    if (fiber.getRef(Listener) !== undefined) emit(fiber, () => ({ _tag: "CallRejected", ...props }))
     return Effect.fail(Failure.stackless(Reasons.CircuitOpen, props))
   }
 
@@ -171,7 +179,7 @@ export class Shell {
       const steps: Array<Machine.Step> = []
       generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
       const next: Effect.Effect<A, E | Reasons.CircuitOpen, R> =
-        generation < 0 ? this.#reject(circuit, key, startedAt) : self
+        generation < 0 ? this.#reject(fiber, circuit, key, startedAt) : self
       return steps.length === 0 ? next : Effect.andThen(this.observer.transitioned(steps, key), next)
     })
     return Effect.withFiber((fiber) =>

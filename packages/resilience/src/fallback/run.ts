@@ -2,6 +2,7 @@
 import { Classifier } from "@holdfast/core"
 import { Cause, Effect, Metric, Option } from "effect"
 import { type Forms, inCode, text, texts } from "../internal/config.ts"
+import { emit } from "../events/event.ts"
 import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
 import { isNamed } from "../internal/named.ts"
 import { type At, check, functionOf, given, name, predicateOr, refuse, type Table } from "../internal/options.ts"
@@ -89,6 +90,7 @@ export const announce = (
       "resilience.fallback.source": to,
       "error.type": code
     })
+    emit(fiber, () => ({ _tag: "FellBack", name, from, to, code }))
     const log = isLast ? Effect.logError : Effect.logWarning
     return log(`${from} failed, falling back to ${to}`).pipe(
       Effect.annotateLogs({ fallback: name, from, to, "error.type": code })

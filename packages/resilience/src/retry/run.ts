@@ -1,9 +1,10 @@
 import { Classifier, Reasons } from "@holdfast/core"
-import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Metric, Option, Pull, Random, Schedule } from "effect"
 import { type Backoff, isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
 import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
+import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
 import { Idempotent } from "./idempotent.ts"
 import type { Attempt } from "./policy.ts"
@@ -43,6 +44,20 @@ interface Spent {
 
 const circuitOpen = Reasons.CircuitOpen.declared.code
 
+const retried = (name: string) =>
+  Metric.counter("resilience.retry.retries", {
+    description: "Attempts after the first",
+    attributes: { name },
+    incremental: true
+  })
+
+const exhausted = (name: string, limit: string) =>
+  Metric.counter("resilience.retry.given_up", {
+    description: "Calls whose failure was worth another attempt that nothing allowed",
+    attributes: { name, limit },
+    incremental: true
+  })
+
 /** On the reasons of a cause that a retry has given up on. Whoever fails with something else has judged it anew. */
 class GivenUp extends Context.Service<GivenUp, true>()("@holdfast/resilience/Retry/GivenUp") {}
 
@@ -61,6 +76,7 @@ export class Run {
   #delays: Delays | undefined
   #step: Step | undefined
   #holdsRetry = false
+  #gaveUp = false
 
   constructor(self: Any, plan: Plan, budget: Budget | undefined, startedAt: number, endsAt = Infinity) {
     this.plan = plan
@@ -185,9 +201,29 @@ export class Run {
     this.#attemptFailed(fiber, spent.code, millis)
     const attempt = this.#attempt++
     const delay = Duration.millis(millis)
+    retried(this.plan.name).updateUnsafe(1, fiber.context)
+    emit(fiber, () => ({ _tag: "RetryScheduled", name: this.plan.name, attempt, delay, code: spent.code }))
+    const again = this.#again(fiber, attempt)
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
-    const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => this.attemptNext) : this.attemptNext
+    const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => again) : again
     return spent.first === undefined ? next : Effect.flatMap(spent.first(attempt, delay), () => next)
+  }
+
+  /** The next attempt, with somebody who tells of it if somebody listens. */
+  #again(fiber: AnyFiber, attempt: number): Any {
+    const { name } = this.plan
+    if (fiber.getRef(Listener) === undefined) return this.attemptNext
+    const started = Effect.suspend(() => {
+      emit(fiber, () => ({ _tag: "RetryStarted", name, attempt: attempt + 1 }))
+      return this.attemptNext
+    })
+    // The first retry holds all the others inside.
+    if (attempt > 1) return started
+    return Effect.tap(started, () =>
+      Effect.sync(() => {
+        if (!this.#gaveUp) emit(fiber, () => ({ _tag: "RetrySucceeded", name, attempts: this.#attempt }))
+      })
+    )
   }
 
   /** What forbids another attempt after a wait, asked now and not after the wait. */
@@ -196,7 +232,10 @@ export class Run {
     const now = nowOf(fiber)
     if (now - startedAt + wait >= plan.maxElapsed) return "elapsed"
     if (now + wait >= endsAt || wait >= leftOf(fiber, now)) return "deadline"
-    if (budget !== undefined && !(this.#holdsRetry = budget.grants(now))) return "budget"
+    if (budget !== undefined && !(this.#holdsRetry = budget.grants(now))) {
+      emit(fiber, () => ({ _tag: "RetryRefused", budget: budget.name }))
+      return "budget"
+    }
     return undefined
   }
 
@@ -217,7 +256,11 @@ export class Run {
 
   /** The last attempt of a call that was worth retrying has no delay after it. */
   #stop(limit: Reasons.RetriesExhausted["limit"], spent: Spent, fiber: AnyFiber): Any {
+    const { name } = this.plan
     this.#attemptFailed(fiber, spent.code, undefined)
+    this.#gaveUp = true
+    exhausted(name, limit).updateUnsafe(1, fiber.context)
+    emit(fiber, () => ({ _tag: "RetryGaveUp", name, attempts: this.#attempt, limit, code: spent.code }))
     return spent.end(limit)
   }
 

@@ -1,8 +1,9 @@
 /** How a limit of time is kept: what every policy with one is made of. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, type Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber, Metric, Predicate } from "effect"
 import { Deadline } from "../deadline/reference.ts"
 import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
+import { emit } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 import {
   type At,
@@ -102,10 +103,22 @@ export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effe
     const given = Duration.millis(Math.max(0, limit))
     const fields = { after: given, ...(operation === undefined ? undefined : { operation }) }
     const isDeadline = limit < after
+    const by = isDeadline ? "deadline" : "timeout"
     spanEvent(fiber, "resilience.timeout", {
       "resilience.timeout.after": Duration.toSeconds(given),
-      "resilience.timeout.limit": isDeadline ? "deadline" : "timeout"
+      "resilience.timeout.limit": by
     })
+    Metric.counter("resilience.timeout.timeouts", {
+      description: "Effects that were stopped, or not begun, because of a limit of time",
+      attributes: { operation: operation ?? "unnamed", limit: by },
+      incremental: true
+    }).updateUnsafe(1, fiber.context)
+    emit(fiber, () => ({
+      _tag: "TimedOut",
+      after: given,
+      limit: by,
+      ...(operation === undefined ? undefined : { operation })
+    }))
     return Effect.fail(Failure.stackless(isDeadline ? Reasons.DeadlineExceeded : Reasons.Timeout, fields))
   })
 
