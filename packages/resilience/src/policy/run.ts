@@ -53,32 +53,33 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
  * The usual stack in one pass. The total timeout needs neither a fiber nor a timer of its own: each attempt runs under
  * whichever limit is nearer, and no wait is begun that would end after it. One fiber per attempt, and none without timeouts.
  * At the very instant of the total it is the total that ends the call, as it would be with a timer of its own: that one
- * would have been running for longer than anything an attempt but the first can wait for.
+ * would have been running since the first attempt that waited, and so for longer than what a later attempt waits for.
  */
 const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
   // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
   const rest = { ...(attempt ?? total)!, after: Infinity }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
   // Made once, and asked by every attempt of every call.
-  const once = (fiber: AnyFiber, work: Any, ends: number, now: number, startedAt: number): Any => {
+  const once = (fiber: AnyFiber, work: Any, ends: number, now: number, running?: Limit.Running): Any => {
     let call = work
     if (attempt !== undefined || total !== undefined) {
       const left = ends - now
       const isOwn = attempt !== undefined && attempt.after < left
       call = isOwn
-        ? Limit.run(fiber, work, attempt, attempt.after)
-        : Limit.run(fiber, work, rest, left, total !== undefined && now > startedAt)
+        ? Limit.run(fiber, work, attempt, attempt.after, running?.isRunning === true ? undefined : running)
+        : Limit.run(fiber, work, rest, left, running)
     }
     return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
   }
   const retried = (fiber: AnyFiber, work: Any, ends: number, startedAt: number, endsAt: number): Any => {
+    const running = total === undefined ? undefined : { isRunning: false }
     // The first attempt is run by the fiber that is here already; another one finds its own instant.
     const again = () =>
-      Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), startedAt))
+      Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), running))
     const shared = retry!.budget === undefined ? fiber.getRef(RetryBudget) : undefined
     const budget = shared === undefined ? retry!.budget : budgetOf(shared)
     if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, endsAt).counted(budget)
-    return Effect.catchCause(once(fiber, work, ends, startedAt, startedAt), (cause) =>
+    return Effect.catchCause(once(fiber, work, ends, startedAt, running), (cause) =>
       new Run(again(), retry!, undefined, startedAt, endsAt).failed(cause, fiber)
     )
   }
@@ -87,17 +88,14 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
     if (total === undefined) {
       return retry === undefined
-        ? once(fiber, self, outer, startedAt, startedAt)
+        ? once(fiber, self, outer, startedAt)
         : retried(fiber, self, outer, startedAt, Infinity)
     }
     const endsAt = startedAt + total.after
     const isSooner = endsAt < outer
     const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
-    const all =
-      retry === undefined
-        ? once(fiber, work, ends, startedAt, startedAt)
-        : retried(fiber, work, ends, startedAt, endsAt)
+    const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)
     return isSooner ? Limit.named(all, total, endsAt) : all
   }
 }

@@ -152,30 +152,36 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
   return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
 }
 
+/** Whether a timer of the total time would be running, had it one of its own. */
+export interface Running {
+  isRunning: boolean
+}
+
 /**
  * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
- * effect; one that ends without waiting arms no timer. `isRunning` when the time began before the effect: it is over then
- * before the effect is, at the very same instant too.
+ * effect; one that ends without waiting arms no timer. `total` is the time of several such runs: once one of them has waited,
+ * it is over before the effect is, at the very same instant too.
  */
 export const run = <A, E, R>(
   fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   plan: Plan,
   limit: number,
-  isRunning = false
+  total?: Running
 ): Effect.Effect<A, E | TimedOut, R> => {
   if (limit === Infinity) return self
   if (limit <= 0) return timedOut(plan, limit)
   return Effect.callback<A, E | TimedOut, R>((resume) => {
     // Forked, waited for and stopped right here, so the work needs nobody else to look after it.
     const fork = Effect.runForkWith(fiber.context as Context.Context<R>)
-    const running = isRunning ? fork(Effect.sleep(limit)) : undefined
+    const running = total?.isRunning === true ? fork(Effect.sleep(limit)) : undefined
     const work = fork(self)
     const exit = work.pollUnsafe()
     if (exit !== undefined) {
       running?.interruptUnsafe()
       return resume(exit)
     }
+    if (total !== undefined) total.isRunning = true
     const timer = running ?? fork(Effect.sleep(limit))
     const forget = work.addObserver((exit) => {
       timer.interruptUnsafe()

@@ -149,7 +149,10 @@ it.effect("a pipeline that measures records every attempt and the whole call, in
     })
     const dep = yield* dependency({ value: "paid", failures: 2, failure, latency: "350 millis" })
     yield* observed(Policy.protect(dep.call, policy))
-    const series = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "measured")
+    const durations = Effect.map(Metric.snapshot, (all) =>
+      all.filter(({ attributes, id }) => id.endsWith("duration") && attributes?.["name"] === "measured")
+    )
+    const series = yield* durations
     const points = series.map(({ attributes, id, state }) => {
       const { count, sum } = state as Metric.HistogramState
       return [id, attributes?.["attempt.number"], attributes?.["outcome"], count, sum]
@@ -164,15 +167,18 @@ it.effect("a pipeline that measures records every attempt and the whole call, in
     yield* Policy.protect(Effect.void, policy)
     yield* policy.reconfigure({ retry: {} })
     yield* Policy.protect(Effect.void, policy)
-    const after = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["name"] === "measured")
-    assert.deepStrictEqual(after, series)
+    assert.deepStrictEqual(yield* durations, series)
   })
 )
 
 describe("the fused stack and the same stages around each other", () => {
   const script = fc.record({
     steps: fc.array(
-      fc.tuple(fc.constantFrom("ok", "fail", "refuse", "die"), fc.constantFrom(0, 500, 1999, 3000, 60_000)),
+      fc.tuple(
+        fc.constantFrom("ok", "fail", "refuse", "die"),
+        // Nothing, a turn of the scheduler, and instants that are those of a limit.
+        fc.constantFrom(0, -1, 500, 1999, 3000, 4000, 9000, 60_000)
+      ),
       {
         maxLength: 8
       }
@@ -222,6 +228,29 @@ describe("the fused stack and the same stages around each other", () => {
     })
   )
 
+  it.effect.each([
+    ["after a turn of the scheduler", Effect.yieldNow, "timeout error: no answer after 4s"],
+    ["after nothing", Effect.void, "ok"]
+  ] as ReadonlyArray<readonly [string, Effect.Effect<void>, string]>)(
+    "end a retry %s, whose attempt ends at the very instant of the total, alike",
+    ([, pause, outcome]) =>
+      Effect.gen(function* () {
+        const options = { timeout: "4 seconds", retry: { attempts: 3, backoff: Backoff.none } } as const
+        for (const make of [
+          Policy.make("same", options),
+          Policy.ordered("same", parts(options)).pipe(Effect.map(unfused))
+        ]) {
+          const dep = yield* dependency({
+            value: "after",
+            steps: [Effect.andThen(pause, Effect.fail(failure())), Effect.as(Effect.sleep("4 seconds"), "ok")]
+          })
+          const [exit, at] = yield* observed(Policy.protect(dep.call, yield* make))
+          const what = Exit.isSuccess(exit) ? exit.value : (failureOf(exit) as Reasons.Timeout).message
+          assert.deepStrictEqual([what, at, ...dep.instants], [outcome, 4000, 0, 0])
+        }
+      })
+  )
+
   it.effect(
     "end alike, at the same instant, after the same calls, with the same circuit",
     () =>
@@ -240,7 +269,8 @@ describe("the fused stack and the same stages around each other", () => {
                       : kind === "die"
                         ? Effect.die("bug")
                         : Effect.fail(kind === "fail" ? failure() : new Reasons.NotFound({}))
-                  return time === 0 ? end : Effect.andThen(Effect.sleep(time), end)
+                  if (time === 0) return end
+                  return Effect.andThen(time < 0 ? Effect.yieldNow : Effect.sleep(time), end)
                 })
                 const seen: Array<unknown> = []
                 const dep = yield* dependency<string, Reasons.NetworkError | Reasons.NotFound>({
