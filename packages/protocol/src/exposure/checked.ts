@@ -23,7 +23,15 @@ const audienceHints = ({ developer, operator, partner }: AudienceHints): Audienc
   ...(developer === undefined ? {} : { developer: texts(developer) })
 })
 
-const labels = (given: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+const isLabel = (value: unknown): boolean =>
+  typeof value === "string" && value.length <= maxText && value.isWellFormed()
+
+const labels = (given: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+  const names = Object.keys(given)
+  return names.length <= most && names.every((name) => isLabel(name) && isLabel(given[name])) ? given : limited(given)
+}
+
+const limited = (given: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   // Not by assignment: a key called __proto__ is a key.
   Object.fromEntries(
     Object.entries(given)

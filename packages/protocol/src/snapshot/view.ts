@@ -129,7 +129,7 @@ export class View implements ErrorSnapshot {
     this.identity = limitIdentity(this.#report.identity)
     const origin = originOf(error, subject)
     if (origin !== "failure") this.origin = origin
-    const about = asked(this, subject.classification, origin)
+    const about = asked(this, policy, subject.classification, origin)
     const { decision, defects } = ExposurePolicy.attempt(policy, about)
     this.decision = decision
     this.defects = defects
@@ -185,8 +185,16 @@ export class View implements ErrorSnapshot {
   }
 }
 
-/** What a policy is asked about: most look at the identity only. */
-const asked = (view: View, classification: Classifier.Classification, origin: Origin): Subject => ({
+/** What a policy is asked about. The built-in ones look at neither metadata nor causes, and getters cost. */
+const asked = (view: View, policy: Policy, classification: Classifier.Classification, origin: Origin): Subject =>
+  policy === ExposurePolicy.contract || policy === ExposurePolicy.standard
+    ? { identity: view.identity, classification, origin, metadata: noMetadata, causes: noCauses }
+    : whole(view, classification, origin)
+
+const noMetadata: Metadata = {}
+const noCauses: ReadonlyArray<SourceFrame> = []
+
+const whole = (view: View, classification: Classifier.Classification, origin: Origin): Subject => ({
   identity: view.identity,
   classification,
   origin,
