@@ -1,15 +1,22 @@
 import { NodeHttpServer } from "@effect/platform-node"
-import { assert, describe, it, layer } from "@effect/vitest"
-import { Failure, Identity, Reasons } from "@holdfast/core"
+import { assert, describe, expect, it, layer } from "@effect/vitest"
+import { Failure, Identity, Reasons, Redaction } from "@holdfast/core"
+import { ExposurePolicy } from "@holdfast/protocol"
 import { ApiEdge } from "@holdfast/protocol/http-api"
 import { HttpEdge } from "@holdfast/protocol/http"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, ErrorReporter, Layer, Redacted, Schema } from "effect"
+import * as fc from "fast-check"
 import { HttpBody, HttpClient, HttpRouter } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiClient, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 
 class SoldOut extends Failure.Tagged<SoldOut>()(
   "ApiSoldOut",
-  { sku: Schema.String, left: Schema.Int, card: Failure.sensitive(Schema.String) },
+  {
+    sku: Schema.String.check(Schema.isPattern(/^[\w-]+$/)),
+    left: Schema.Int,
+    shelf: Schema.String,
+    card: Failure.sensitive(Schema.String)
+  },
   {
     code: "biz.api.sold_out",
     http: 409,
@@ -47,7 +54,7 @@ const handlers = HttpApiBuilder.group(Api, "orders", (handlers) =>
             return Effect.die(new Error("marker: bug"))
           default:
             return Effect.fail(
-              new SoldOut({ sku, left: 0, card: "4111-secret-card", detail: "paid with 4111-secret-card" })
+              new SoldOut({ sku, left: 0, shelf: "B7", card: "4111-secret-card", detail: "paid with 4111-secret-card" })
             )
         }
       }
@@ -55,10 +62,23 @@ const handlers = HttpApiBuilder.group(Api, "orders", (handlers) =>
   )
 )
 
+const reported: Array<string> = []
+
+const edge: HttpEdge.Options = {
+  prefer: "problem",
+  titles: { de: { "biz.api.sold_out": "ausverkauft", "http.503": "gerade nicht da" } },
+  audience: ({ headers }) => (headers["role"] === "operator" ? "operator" : "client")
+}
+
 const served = HttpRouter.serve(
-  Layer.mergeAll(HttpApiBuilder.layer(Api).pipe(Layer.provide(handlers)), HttpEdge.layer({ prefer: "problem" })),
+  Layer.mergeAll(HttpApiBuilder.layer(Api).pipe(Layer.provide(handlers)), HttpEdge.layer(edge)),
   { disableLogger: true, disableListenLog: true }
-).pipe(Layer.provideMerge(NodeHttpServer.layerTest))
+).pipe(
+  Layer.provideMerge(NodeHttpServer.layerTest),
+  Layer.provideMerge(Layer.succeed(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard)),
+  Layer.provideMerge(Layer.succeed(Redaction.Redaction, Redaction.make({ keys: ["shelf"] }))),
+  Layer.provideMerge(ErrorReporter.layer([ErrorReporter.make(({ error }) => void reported.push(error.message))]))
+)
 
 const order = (sku: string) =>
   Effect.gen(function* () {
@@ -66,11 +86,11 @@ const order = (sku: string) =>
     return yield* client.orders.order({ payload: { sku, count: 1 } })
   })
 
-const posted = (body: string) =>
+const posted = (body: string, headers: Record<string, string> = {}) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     const response = yield* client.post("/orders", {
-      headers: { "content-type": "application/json" },
+      headers: { ...headers, "content-type": "application/json" },
       body: HttpBody.text(body, "application/json")
     })
     const text = yield* response.text
@@ -111,6 +131,17 @@ layer(served)("An HttpApi with declared failures", (it) => {
         hints: ["take another"],
         detail: "paid with <redacted>"
       })
+      // The redaction policy in force knows a name that the declaration does not.
+      assert.deepInclude(json["failure"], {
+        data: {
+          _tag: "ApiSoldOut",
+          sku: "A-1",
+          left: 0,
+          shelf: "<redacted>",
+          card: "<redacted>",
+          detail: "paid with <redacted>"
+        }
+      })
       assert.notInclude(text, "4111-secret")
     })
   )
@@ -121,6 +152,45 @@ layer(served)("An HttpApi with declared failures", (it) => {
       assert.strictEqual(status, 503)
       assert.deepInclude(json, { title: "temporarily unavailable", retryable: true, retry_after_ms: 2000 })
       assert.notInclude(text, "marker")
+    })
+  )
+
+  it.effect("speaks under the policies in force, in the language of the caller, to whoever it is", () =>
+    Effect.gen(function* () {
+      const german = yield* posted(`{"sku":"A-1","count":1}`, { "accept-language": "de" })
+      assert.strictEqual(german.json["title"], "ausverkauft")
+      assert.strictEqual(german.headers["content-language"], "de")
+      const gone = yield* posted(`{"sku":"gone","count":1}`, { "accept-language": "de" })
+      assert.strictEqual(gone.json["title"], "gerade nicht da")
+      assert.strictEqual(gone.headers["retry-after"], "2")
+      assert.notProperty((yield* posted(`{"sku":"A-1","count":1}`)).headers, "content-language")
+      const inside = yield* posted(`{"sku":"gone","count":1}`, { role: "operator" })
+      assert.deepInclude(inside.json, { title: "ledger gone", detail: "marker: /dev/sdb" })
+    })
+  )
+
+  it.effect("names the request and the occurrence, and reports it once", () =>
+    Effect.gen(function* () {
+      reported.length = 0
+      const { headers, json } = yield* posted(`{"sku":"none","count":1}`, { "x-correlation-id": "req-7" })
+      assert.strictEqual(headers["x-correlation-id"], "req-7")
+      assert.match(String(json["instance"]), /^urn:occurrence:[0-9a-f]{32}$/)
+      assert.deepStrictEqual(reported, ["not found error: no such sku"])
+    })
+  )
+
+  it.effect("answers what cannot be told as its class with the documented problem without it", () =>
+    Effect.gen(function* () {
+      for (const sku of ["x".repeat(20_000), "4111-secret-card"]) {
+        const { headers, json, status, text } = yield* posted(JSON.stringify({ sku, count: 1 }))
+        assert.strictEqual(status, 409)
+        assert.include(headers["content-type"], "application/problem+json")
+        assert.deepInclude(json, { code: "biz.api.sold_out", title: "sold out", status: 409 })
+        assert.notProperty(json, "failure")
+        assert.property(json, "instance")
+        assert.property(headers, "x-correlation-id")
+        assert.notInclude(text, "4111")
+      }
     })
   )
 
@@ -165,5 +235,89 @@ describe("The OpenAPI document", () => {
     for (const field of ["sku", "left", "card"]) {
       assert.include(JSON.stringify(document.components.schemas), `"${field}":{"type"`)
     }
+  })
+})
+
+describe("The status of a documented failure", () => {
+  it("is the one that the document says, whatever the policy in force", () => {
+    const encode = Schema.encodeSync(ApiEdge.problem(SoldOut, { status: 410 }))
+    const failure = new SoldOut({ sku: "A-1", left: 0, shelf: "B7", card: "x" })
+    assert.strictEqual(encode(failure).status, 410)
+    assert.strictEqual(Schema.encodeSync(ApiEdge.problem(SoldOut))(failure).status, 409)
+  })
+
+  it("is in the document of a small API, which is pinned", async () => {
+    const path = new URL("golden/api.openapi.json", import.meta.url)
+    await expect(`${JSON.stringify(OpenApi.fromApi(Api), null, 2)}\n`).toMatchFileSnapshot(path.pathname)
+  })
+})
+
+class Everything extends Failure.Tagged<Everything>()(
+  "ApiEverything",
+  {
+    password: Failure.sensitive(Schema.String),
+    title: Schema.NonEmptyString,
+    account: Schema.String.check(Schema.isPattern(/^[a-z]{3,}$/)).pipe(Schema.brand("Account")),
+    pin: Schema.Redacted(Schema.Int),
+    born: Schema.Redacted(Schema.Date),
+    at: Schema.Date,
+    total: Schema.BigInt,
+    ratio: Schema.Finite,
+    card: Schema.Redacted(Schema.Struct({ number: Schema.String, year: Schema.Int })),
+    address: Schema.Struct({ street: Schema.String, apiKey: Schema.String }),
+    either: Schema.Redacted(Schema.Union([Schema.Int, Schema.Boolean])),
+    keys: Schema.Array(Schema.Struct({ id: Schema.Int, key: Schema.Redacted(Schema.String) })),
+    list: Schema.Redacted(Schema.Array(Schema.Int)),
+    tags: Schema.Array(Schema.String),
+    token: Schema.Redacted(Schema.String),
+    maybe: Schema.optionalKey(Failure.sensitive(Schema.String.check(Schema.isMinLength(50))))
+  },
+  { code: "biz.api.everything" }
+) {}
+
+describe("A failure with every kind of field", () => {
+  const secret = "zzsecretzz"
+  const wire = ApiEdge.problem(Everything)
+
+  it("crosses without a secret, whatever rule a mask breaks", () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          title: fc.oneof(fc.constant(secret), fc.string({ minLength: 1 })),
+          account: fc.constant("abc"),
+          at: fc.date({ noInvalidDate: true }),
+          total: fc.bigInt({ min: -(10n ** 11n), max: 10n ** 11n }),
+          ratio: fc.double({ noNaN: true, noDefaultInfinity: true }).map((ratio) => ratio + 0),
+          street: fc.oneof(fc.constant(`at ${secret}`), fc.string()),
+          tags: fc.array(fc.oneof(fc.constant(secret), fc.string())),
+          pin: fc.integer(),
+          born: fc.date({ noInvalidDate: true }),
+          either: fc.oneof(fc.integer(), fc.boolean()),
+          list: fc.array(fc.integer())
+        }),
+        fc.boolean(),
+        ({ account, born, either, list, pin, street, ...fields }, has) => {
+          const failure = new Everything({
+            ...fields,
+            account: account as never,
+            password: secret,
+            pin: Redacted.make(pin),
+            born: Redacted.make(born),
+            either: Redacted.make(either),
+            list: Redacted.make(list),
+            keys: [{ id: 1, key: Redacted.make(secret) }],
+            card: Redacted.make({ number: secret, year: 2030 }),
+            address: { street, apiKey: secret },
+            token: Redacted.make(secret),
+            ...(has ? { maybe: secret.repeat(6) } : {})
+          })
+          const sent = JSON.stringify(Schema.encodeSync(Schema.toCodecJson(wire))(failure))
+          assert.notInclude(sent, secret)
+          const back = Schema.decodeSync(Schema.toCodecJson(wire))(JSON.parse(sent))
+          assert.instanceOf(back, Everything)
+          assert.deepStrictEqual([back.at, back.total, back.ratio], [failure.at, failure.total, failure.ratio])
+        }
+      )
+    )
   })
 })

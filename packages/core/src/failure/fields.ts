@@ -59,6 +59,11 @@ const holds = (
   return wanted(ast) || childrenOf(ast).some((child) => holds(child, wanted, seen))
 }
 
+/** What has come back of a secret, whatever it was: it need not satisfy the rules of the real one. */
+const veiled = Schema.declare(
+  (u): u is Redacted.Redacted<string> => Redacted.isRedacted(u) && Redacted.value(u) === mask
+)
+
 /** The values that a masked field may be decoded into, the first that its type allows. */
 const stand: ReadonlyArray<unknown> = [Redacted.make(mask), null, undefined, [], {}]
 
@@ -67,7 +72,8 @@ const stand: ReadonlyArray<unknown> = [Redacted.make(mask), null, undefined, [],
  * whole field is masked.
  */
 const masked = (field: Schema.Struct.Fields[string]): Schema.Struct.Fields[string] => {
-  const type = Schema.toType(field as Schema.Codec<unknown>)
+  const exact = Schema.toType(field as Schema.Codec<unknown>)
+  const type = isRedacted(exact.ast) ? Schema.Union([exact, veiled]) : exact
   const is = Schema.is(type)
   const replaced = Schema.Unknown.pipe(
     Schema.decodeTo(type, {
