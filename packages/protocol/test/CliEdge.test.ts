@@ -5,10 +5,7 @@ import { CliEdge } from "@holdfast/protocol/cli"
 import { Cause, Effect, Exit, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import { execFile } from "node:child_process"
-import { promisify } from "node:util"
-
-const run = promisify(execFile)
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 
 const ended = <E>(self: Effect.Effect<unknown, E>, options?: CliEdge.Options) =>
   Effect.gen(function* () {
@@ -48,6 +45,16 @@ describe("A command that ends", () => {
       const { stderr } = yield* ended(program, { verbose: true })
       assert.include(stderr, "reason: configuration error << core config")
       assert.include(stderr, "Failed to start")
+    })
+  )
+
+  it.effect("says to a client what a client may read", () =>
+    Effect.gen(function* () {
+      for (const verbose of [false, true]) {
+        const { stderr } = yield* ended(Effect.fail(lost()), { audience: "client", verbose })
+        assert.include(stderr, "core config")
+        for (const inside of ["endpoint", "app.toml"]) assert.notInclude(stderr, inside)
+      }
     })
   )
 
@@ -97,28 +104,95 @@ describe("A command of effect/cli", () => {
   )
 })
 
-describe("A process", () => {
+interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program of its own, and says how it ended. `meet` may do something to it while it runs. */
+const ran = (program: string, meet: (child: ChildProcessWithoutNullStreams) => void = () => {}): Promise<Ended> => {
+  const head = `
+    import { NodeRuntime, NodeServices } from "@effect/platform-node"
+    import { Reasons } from "@holdfast/core"
+    import { CliEdge } from "@holdfast/protocol/cli"
+    import { Console, Effect, Stdio, Stream } from "effect"
+    import { Command, Flag } from "effect/cli"
+  `
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@holdfast/source", "--input-type=module-typescript", "-e", head + program],
+    { cwd: import.meta.dirname, stdio: "pipe" }
+  )
+  let [stdout, stderr] = ["", ""]
+  child.stdout.on("data", (data: Buffer) => (stdout += data.toString()))
+  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()))
+  meet(child)
+  return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr })))
+}
+
+const shipping = (...args: ReadonlyArray<string>): string => `
+  const ship = Command.make("ship", { to: Flag.String("to") }, ({ to }) =>
+    to === "bug" ? Effect.die(new Error("row 7")) : Effect.fail(new Reasons.NotFound({ detail: "no such place: " + to })))
+  const program = Command.runWith(ship, { version: "1.0.0" })(${JSON.stringify(args)})
+  NodeRuntime.runMain(CliEdge.main(program).pipe(Effect.provide(NodeServices.layer)))
+`
+
+describe("A process", { timeout: 20_000 }, () => {
   it("says it once, on stderr, and exits with the code", async () => {
-    const program = `
-      import { NodeRuntime } from "@effect/platform-node"
-      import { Reasons } from "@holdfast/core"
-      import { CliEdge } from "@holdfast/protocol/cli"
-      import { Effect } from "effect"
-      NodeRuntime.runMain(CliEdge.main(Effect.fail(new Reasons.Timeout({ detail: "inventory" }))))
-    `
-    const ran = await run(
-      process.execPath,
-      ["--conditions=@holdfast/source", "--input-type=module-typescript", "-e", program],
-      { cwd: import.meta.dirname }
-    ).then(
-      () => assert.fail("it exits with 0"),
-      (error: { readonly code: number; readonly stderr: string; readonly stdout: string }) => error
+    const { code, stderr, stdout } = await ran(
+      `NodeRuntime.runMain(CliEdge.main(Effect.fail(new Reasons.Timeout({ detail: "inventory" }))))`
     )
-    assert.strictEqual(ran.code, 75)
-    assert.strictEqual(ran.stdout, "")
-    assert.deepStrictEqual(ran.stderr.trim().split("\n").slice(0, 2), [
+    assert.deepStrictEqual([code, stdout], [75, ""])
+    assert.deepStrictEqual(stderr.trim().split("\n").slice(0, 2), [
       "Error: timeout error: inventory",
       "  Code: sys.timeout"
     ])
+  })
+
+  it("explains wrong usage once and exits with 64, and help with 0", async () => {
+    const wrong = await ran(shipping("--from", "here"))
+    assert.strictEqual(wrong.code, 64)
+    assert.notInclude(wrong.stderr + wrong.stdout, "Code:")
+    assert.include(wrong.stderr + wrong.stdout, "from")
+    const help = await ran(shipping("--help"))
+    assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+    assert.include(help.stdout, "--to")
+  })
+
+  it("ends with the code of what its command failed with, or 70 for a defect", async () => {
+    const failed = await ran(shipping("--to", "Atlantis"))
+    assert.strictEqual(failed.code, 66)
+    assert.include(failed.stderr, "Error: not found error: no such place: Atlantis")
+    const bug = await ran(shipping("--to", "bug"))
+    assert.strictEqual(bug.code, 70)
+    assert.include(bug.stderr, "row 7")
+    assert.strictEqual(bug.stderr.split("row 7").length, 2)
+  })
+
+  it("ends with 130, quietly, when it is interrupted", async () => {
+    const { code, stderr, stdout } = await ran(
+      `NodeRuntime.runMain(CliEdge.main(Effect.andThen(Console.log("ready"), Effect.never)))`,
+      (child) => child.stdout.once("data", () => child.kill("SIGINT"))
+    )
+    assert.deepStrictEqual([code, stdout, stderr], [130, "ready\n", ""])
+  })
+
+  it("ends with its code when nobody reads what it says", async () => {
+    const silent = await ran(
+      `NodeRuntime.runMain(CliEdge.main(Effect.delay(Effect.fail(new Reasons.NotFound()), "200 millis")))`,
+      (child) => void child.stderr.destroy()
+    )
+    assert.strictEqual(silent.code, 66)
+    const piped = await ran(
+      `
+      const lines = Stream.forever(Stream.make("line\\n".repeat(1000)))
+      const program = Effect.flatMap(Stdio.Stdio, (stdio) => Stream.run(lines, stdio.stdout()))
+      NodeRuntime.runMain(CliEdge.main(program).pipe(Effect.provide(NodeServices.layer)))
+      `,
+      (child) => child.stdout.once("data", () => child.stdout.destroy())
+    )
+    assert.deepStrictEqual([piped.code, piped.signal, piped.stderr], [141, null, ""])
   })
 })

@@ -22,9 +22,10 @@ const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }
 
 interface Line {
   readonly level: string
+  readonly message: string
   readonly occurrence_id?: string
   readonly annotations?: Readonly<Record<string, unknown>>
-  readonly failure: { readonly code: string; readonly detail: string }
+  readonly failure?: { readonly code: string; readonly detail: string }
 }
 
 const lines: Array<string> = []
@@ -40,6 +41,7 @@ const broken: HttpServerResponse.HttpServerResponse = HttpServerResponse.stream(
 
 const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/missing", Effect.fail(new Reasons.NotFound({ detail: "order 7" }))),
+  HttpRouter.add("GET", "/busy", Effect.fail(new Reasons.RateLimited())),
   HttpRouter.add("GET", "/ledger", Effect.die(new Error("marker: row 7"))),
   HttpRouter.add("GET", "/stream", Effect.succeed(broken)),
   HttpRouter.add("POST", "/echo", (request) => Effect.flatMap(request.json, (body) => HttpServerResponse.json(body))),
@@ -115,7 +117,7 @@ describe("A failure that is answered", () => {
         assert.deepStrictEqual(others, [])
         assert.strictEqual(`urn:occurrence:${line?.occurrence_id}`, json["instance"])
         assert.deepInclude(line, { level, annotations: { correlation_id: "req-7" } })
-        assert.strictEqual(line?.failure.code, code)
+        assert.strictEqual(line?.failure?.code, code)
       }
       const [one, two] = [yield* get("/missing", problem), yield* get("/missing", problem)]
       assert.notStrictEqual(one.json["instance"], two.json["instance"])
@@ -211,7 +213,7 @@ describe("An answer that is already on its way", () => {
       assert.strictEqual(end._tag, "Failure")
       assert.notInclude(texts.join(""), "marker")
       assert.deepStrictEqual(
-        logged().map(({ failure, level }) => [level, failure.detail]),
+        logged().map(({ failure, level }) => [level, failure?.detail]),
         [["ERROR", "marker: stream"]]
       )
     })
@@ -287,6 +289,33 @@ describe("Content negotiation", () => {
       assert.strictEqual(headers["content-language"], "de")
     }),
     { titles: { de: { "biz.not_found": "Nicht gefunden" } } }
+  )
+})
+
+describe("A title", () => {
+  const german = { "accept-language": "de" }
+  const titles = { de: { "biz.not_found": "{what} nicht gefunden" } }
+
+  withServer(
+    "that a translation lacks, or that cannot be filled, is a warning, once",
+    Effect.gen(function* () {
+      for (const path of ["/busy", "/busy", "/missing", "/missing"]) yield* get(path, german)
+      assert.deepStrictEqual(
+        logged().flatMap(({ failure, level, message }) => (failure === undefined ? [`${level}: ${message}`] : [])),
+        ["WARN: no title for biz.rate_limited in de", "WARN: the title of biz.not_found in de cannot be filled"]
+      )
+    }),
+    { titles }
+  )
+
+  withServer(
+    "is filled by the formatter of your choice",
+    Effect.gen(function* () {
+      const { headers, json } = yield* get("/missing", { ...problem, ...german })
+      assert.strictEqual(json["title"], "{what} nicht gefunden (de)")
+      assert.strictEqual(headers["content-language"], "de")
+    }),
+    { titles: { ...titles }, format: (message, _, locale) => `${message} (${locale})` }
   )
 })
 

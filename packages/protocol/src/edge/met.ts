@@ -1,4 +1,4 @@
-import { type Catalog, Identity } from "@holdfast/core"
+import { type Audience, type Catalog, Identity } from "@holdfast/core"
 import { Cause, Context, Effect, ErrorReporter } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { look } from "./look.ts"
@@ -22,20 +22,41 @@ export interface Met {
 
 /** How a failure is looked at. */
 export interface MetOptions {
+  readonly audience?: Audience
   readonly carry?: ErrorSnapshot.Carry | undefined
-  readonly titles?: Catalog.Titles | undefined
+  readonly format?: ErrorSnapshot.Format | undefined
   readonly locales?: ReadonlyArray<string>
   /** The status, where a protocol and not a policy decides it. */
   readonly status?: number | undefined
+  readonly titles?: Catalog.Titles | undefined
+}
+
+const untitled: Catalog.Titles = {}
+
+const warned = new WeakMap<Catalog.Titles, Set<string>>()
+
+/** Whoever translates hears once of each title that a translation lacks. */
+const warn = (titles: Catalog.Titles, missing: ErrorSnapshot.Missing | undefined): Effect.Effect<void> => {
+  if (missing === undefined) return Effect.void
+  const { key, locale, problem } = missing
+  const said =
+    problem === "no_title" ? `no title for ${key} in ${locale}` : `the title of ${key} in ${locale} cannot be filled`
+  const seen = warned.get(titles) ?? new Set()
+  if (seen.has(said)) return Effect.void
+  warned.set(titles, seen.add(said))
+  return Effect.logWarning(said)
 }
 
 /** Looks at a failure that leaves, once for everything that is said about it. */
 export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met> =>
   Effect.gen(function* () {
-    const { carry, locales = [], status, titles = {} } = options
+    const { audience, format, locales = [], status, titles = untitled } = options
+    // The parameters of titles are fields.
+    const carry = options.carry ?? (titles === untitled ? undefined : "public")
     const made = yield* ErrorSnapshot.make(error, carry === undefined ? {} : { carry })
     const stamped = yield* ErrorSnapshot.stamp(status === undefined ? made : ErrorSnapshot.withStatus(made, status))
-    const { locale, snapshot } = ErrorSnapshot.localize(stamped, { titles, locales })
+    const { locale, missing, snapshot } = ErrorSnapshot.localize(stamped, { audience, format, locales, titles })
+    yield* warn(titles, missing)
     const happened = Context.make(Happened, stamped.occurrence!) as Context.Context<never>
     const cause = Cause.annotate(Cause.isCause(error) ? error : Cause.fail(error), happened, { overwrite: true })
     return { snapshot, locale, cause }

@@ -1,9 +1,9 @@
 import type { Audience, Catalog } from "@holdfast/core"
 import { Context, Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
-import type { ErrorSnapshot, Carry } from "../snapshot/ErrorSnapshot.ts"
+import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
 import { freshId } from "../snapshot/occurrence.ts"
-import { type Format, localesOf } from "./accept.ts"
+import { type Format as BodyFormat, localesOf } from "./accept.ts"
 import { look } from "./look.ts"
 import { isIgnored, met, report } from "./met.ts"
 import { translated } from "./translate.ts"
@@ -16,15 +16,17 @@ export interface Options {
    */
   readonly audience?: Audience | ((request: HttpServerRequest) => Audience)
   /** The format for callers that accept both or say nothing. Default: `"json"`, the HTTP projection. */
-  readonly prefer?: Format
+  readonly prefer?: BodyFormat
   /** The beginning of the type URI of a problem. Default: none, and the type is `about:blank`. */
   readonly typeBase?: string
   /** What goes along so that the other side gets the failure back, its own fields included. Default: nothing. */
   readonly carry?: Carry
   /** The header that names the request on both sides. Default: `x-correlation-id`. */
   readonly correlationHeader?: string
-  /** Titles by locale, then by code; `Content-Language` says which was used. Default: none. */
+  /** Titles by locale, then by code; `Content-Language` says which was used. What one lacks is logged once. Default: none. */
   readonly titles?: Catalog.Titles
+  /** Fills the titles, with an ICU MessageFormat, for example. Default: `{name}` becomes the field of that name. */
+  readonly format?: Format
 }
 
 /** The options of the edge that a request is inside of. */
@@ -59,15 +61,17 @@ export const told = (
 ): Effect.Effect<Told, never, HttpServerRequest> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest
-    const { audience = "client", carry, correlationHeader = "x-correlation-id", titles } = options
+    const { carry, correlationHeader = "x-correlation-id", format, titles } = options
+    const given = options.audience ?? "client"
+    const audience = typeof given === "function" ? look(() => given(request), "client") : given
     const said = look(() => translated(error, request), { error })
     const locales = localesOf(request.headers["accept-language"])
-    const one = yield* met(said.error, { carry, titles, locales, status: said.status ?? status })
+    const one = yield* met(said.error, { audience, carry, format, titles, locales, status: said.status ?? status })
     const pause = one.snapshot.retry_after_ms
     const correlation = yield* correlationId(request.headers[correlationHeader.toLowerCase()])
     return {
       snapshot: one.snapshot,
-      audience: typeof audience === "function" ? look(() => audience(request), "client") : audience,
+      audience,
       headers: {
         [correlationHeader]: correlation,
         "cache-control": "no-store",

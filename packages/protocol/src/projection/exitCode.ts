@@ -7,7 +7,7 @@ import { snapshotOf } from "./input.ts"
  */
 export type ExitTable = Readonly<Record<string, number>>
 
-/** The names that `sysexits.h` gives to exit codes, and the shell's for what was interrupted. */
+/** The names that `sysexits.h` gives to exit codes, and the shell's for what was interrupted, or wrote to nobody. */
 export const Exit = {
   Usage: 64,
   DataError: 65,
@@ -20,7 +20,8 @@ export const Exit = {
   Protocol: 76,
   NoPermission: 77,
   Config: 78,
-  Interrupted: 130
+  Interrupted: 130,
+  BrokenPipe: 141
 } as const
 
 const builtIn: ExitTable = {
