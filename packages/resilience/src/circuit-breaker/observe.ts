@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Stream } from "effect"
 import { Listener, tell } from "../events/event.ts"
+import { Counters } from "../internal/counters.ts"
 import { type AnyFiber, monotonicMillis, nowOf, spanEvent } from "../internal/fiber.ts"
 import type { State, Step } from "./machine.ts"
 
@@ -47,10 +48,13 @@ export class Observer {
   /** Results that came after the state had changed, and counted for nothing. */
   lateResults = 0
   #hub: PubSub.PubSub<Transition> | undefined
-  #transitions: Map<string, Metric.Counter<number>> | undefined
+  readonly #changes: Counters
 
   constructor(circuit: string) {
     this.circuit = circuit
+    this.#changes = new Counters("resilience.circuit_breaker.transitions", "Changes of state of a circuit", {
+      name: circuit
+    })
   }
 
   get transitions(): Stream.Stream<Transition> {
@@ -103,7 +107,7 @@ export class Observer {
 
   #transitioned(step: Step, key: string | undefined, wallMinusMonotonic: number, fiber: AnyFiber): Effect.Effect<void> {
     const { from, openFor, openings, reason, to } = step
-    this.#transition(from, to).updateUnsafe(1, fiber.context)
+    this.#changes.add(fiber, { from, to })
     spanEvent(fiber, "resilience.circuit_breaker.transition", {
       "resilience.circuit_breaker.name": this.circuit,
       "resilience.circuit_breaker.previous_state": from,
@@ -150,20 +154,5 @@ export class Observer {
       update: Function.constVoid,
       modify: Function.constVoid
     })
-  }
-
-  #transition(from: State, to: State): Metric.Counter<number> {
-    const key = `${from} ${to}`
-    this.#transitions ??= new Map()
-    let counter = this.#transitions.get(key)
-    if (counter === undefined) {
-      counter = Metric.counter("resilience.circuit_breaker.transitions", {
-        description: "Changes of state of a circuit",
-        attributes: { name: this.circuit, from, to },
-        incremental: true
-      })
-      this.#transitions.set(key, counter)
-    }
-    return counter
   }
 }

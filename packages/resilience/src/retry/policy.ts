@@ -4,6 +4,7 @@ import { type Backoff, exponential, isBackoff } from "../backoff/Backoff.ts"
 import { backoff } from "../backoff/config.ts"
 import { budgetOf, type RetryBudget, TypeId as BudgetId } from "../budget/budget.ts"
 import { duration, type Forms, inCode, number, text, texts } from "../internal/config.ts"
+import { Counters } from "../internal/counters.ts"
 import { isNamed } from "../internal/named.ts"
 import {
   type At,
@@ -132,9 +133,9 @@ type AnyOptions = Options<never, unknown, "original" | "wrap", never>
 /** Checks the options and fills in the defaults. Times in milliseconds. */
 export const planOf = (at: At, options: AnyOptions): Plan => {
   check(at, table, options)
-  const { when } = options
+  const { name = "retry", when } = options
   return {
-    name: options.name ?? "retry",
+    name,
     attempts: options.attempts ?? 3,
     backoff: (options.backoff ?? defaultBackoff) as Plan["backoff"],
     maxElapsed: options.maxElapsed === undefined ? Infinity : Duration.toMillis(options.maxElapsed),
@@ -145,7 +146,13 @@ export const planOf = (at: At, options: AnyOptions): Plan => {
     budget: options.budget && budgetOf(options.budget),
     maxHint: Duration.toMillis(options.maxHint ?? "30 seconds"),
     wrap: options.exhausted === "wrap",
-    onRetry: options.onRetry as Plan["onRetry"]
+    onRetry: options.onRetry as Plan["onRetry"],
+    retries: new Counters("resilience.retry.retries", "Attempts after the first", { name }),
+    givenUp: new Counters(
+      "resilience.retry.given_up",
+      "Calls whose failure was worth another attempt that nothing allowed",
+      { name }
+    )
   }
 }
 

@@ -1,10 +1,11 @@
 import { Classifier, Reasons } from "@holdfast/core"
-import { Cause, Clock, Context, Duration, Effect, Exit, Metric, Option, Pull, Random, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
 import { type Backoff, isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
 import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
+import type { Counters } from "../internal/counters.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
 import { Idempotent } from "./idempotent.ts"
 import type { Attempt } from "./policy.ts"
@@ -27,6 +28,8 @@ export interface Plan {
   readonly guardNested: boolean
   readonly budget: Budget | undefined
   readonly onRetry: ((attempt: Attempt<unknown>) => Any) | undefined
+  readonly retries: Counters
+  readonly givenUp: Counters
 }
 
 /** One attempt that did not give what it should. */
@@ -43,20 +46,6 @@ interface Spent {
 }
 
 const circuitOpen = Reasons.CircuitOpen.declared.code
-
-const retried = (name: string) =>
-  Metric.counter("resilience.retry.retries", {
-    description: "Attempts after the first",
-    attributes: { name },
-    incremental: true
-  })
-
-const exhausted = (name: string, limit: string) =>
-  Metric.counter("resilience.retry.given_up", {
-    description: "Calls whose failure was worth another attempt that nothing allowed",
-    attributes: { name, limit },
-    incremental: true
-  })
 
 /** On the reasons of a cause that a retry has given up on. Whoever fails with something else has judged it anew. */
 class GivenUp extends Context.Service<GivenUp, true>()("@holdfast/resilience/Retry/GivenUp") {}
@@ -201,7 +190,7 @@ export class Run {
     this.#attemptFailed(fiber, spent.code, millis)
     const attempt = this.#attempt++
     const delay = Duration.millis(millis)
-    retried(this.plan.name).updateUnsafe(1, fiber.context)
+    this.plan.retries.add(fiber)
     emit(fiber, () => ({ _tag: "RetryScheduled", name: this.plan.name, attempt, delay, code: spent.code }))
     const again = this.#again(fiber, attempt)
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
@@ -256,10 +245,10 @@ export class Run {
 
   /** The last attempt of a call that was worth retrying has no delay after it. */
   #stop(limit: Reasons.RetriesExhausted["limit"], spent: Spent, fiber: AnyFiber): Any {
-    const { name } = this.plan
+    const { givenUp, name } = this.plan
     this.#attemptFailed(fiber, spent.code, undefined)
     this.#gaveUp = true
-    exhausted(name, limit).updateUnsafe(1, fiber.context)
+    givenUp.add(fiber, { limit })
     emit(fiber, () => ({ _tag: "RetryGaveUp", name, attempts: this.#attempt, limit, code: spent.code }))
     return spent.end(limit)
   }

@@ -1,9 +1,10 @@
 /** How a limit of time is kept: what every policy with one is made of. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, type Context, Duration, Effect, Exit, Fiber, Metric, Predicate } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
 import { Deadline } from "../deadline/reference.ts"
 import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
 import { emit } from "../events/event.ts"
+import { Counters } from "../internal/counters.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 import {
   type At,
@@ -42,7 +43,13 @@ export interface Plan {
   readonly generate: (() => Duration.Input) | undefined
   readonly operation: string | undefined
   readonly disconnect: boolean
+  readonly timeouts: Counters
 }
+
+const timeoutsOf = (operation = "unnamed"): Counters =>
+  new Counters("resilience.timeout.timeouts", "Effects that were stopped, or not begun, because of a limit of time", {
+    operation
+  })
 
 const table: Table<Options> = {
   after: guarded(
@@ -68,13 +75,14 @@ export const planOf = (at: At, limit: Duration.Input | Options): Plan => {
   const given = optionsOf(limit)
   if (given === undefined) {
     checkOne(at, positiveOrInfinity, limit)
-    return { ...unnamed, after: Duration.toMillis(limit as Duration.Input) }
+    return { ...unnamed, after: Duration.toMillis(limit as Duration.Input), timeouts: timeoutsOf() }
   }
   check(at, table, given, ["after"])
   const { after, disconnect = false, operation } = given
+  const rest = { operation, disconnect, timeouts: timeoutsOf(operation) }
   return typeof after === "function"
-    ? { after: Infinity, generate: after, operation, disconnect }
-    : { after: Duration.toMillis(after), generate: undefined, operation, disconnect }
+    ? { ...rest, after: Infinity, generate: after }
+    : { ...rest, after: Duration.toMillis(after), generate: undefined }
 }
 
 const unnamed = { generate: undefined, operation: undefined, disconnect: false }
@@ -98,7 +106,7 @@ export const merged = <L extends Duration.Input | Options | undefined>(
 }
 
 /** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
-export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
+export const timedOut = ({ after, operation, timeouts }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
   Effect.withFiber((fiber) => {
     const given = Duration.millis(Math.max(0, limit))
     const fields = { after: given, ...(operation === undefined ? undefined : { operation }) }
@@ -108,11 +116,7 @@ export const timedOut = ({ after, operation }: Plan, limit: number): Effect.Effe
       "resilience.timeout.after": Duration.toSeconds(given),
       "resilience.timeout.limit": by
     })
-    Metric.counter("resilience.timeout.timeouts", {
-      description: "Effects that were stopped, or not begun, because of a limit of time",
-      attributes: { operation: operation ?? "unnamed", limit: by },
-      incremental: true
-    }).updateUnsafe(1, fiber.context)
+    timeouts.add(fiber, { limit: by })
     emit(fiber, () => ({
       _tag: "TimedOut",
       after: given,
