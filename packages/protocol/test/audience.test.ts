@@ -79,6 +79,27 @@ describe("An audience", () => {
     ])
   })
 
+  it("reads a generic title of what is internal and the caller's own doing, too", () => {
+    class Suspicious extends Failure.Tagged<Suspicious>()(
+      "AudienceSuspicious",
+      {},
+      { code: "biz.audience.fraud_suspected", visibility: "internal", http: 403 }
+    ) {}
+    class Odd extends Failure.Tagged<Odd>()(
+      "AudienceOdd",
+      {},
+      { code: "biz.audience.blacklisted", visibility: "internal", http: 418 }
+    ) {}
+    for (const [error, title] of [
+      [new Suspicious(), "not permitted"],
+      [new Odd(), "request refused"],
+      [new Cause.NoSuchElementError("row 7"), "not found"]
+    ] as const) {
+      assert.strictEqual(Projection.toHttp(error, { policy }).message, title)
+      assert.strictEqual(Projection.toProblem(error, { policy }).title, title)
+    }
+  })
+
   it("reads no more than a client when there is no such audience", () => {
     const nobody = "root" as Audience
     for (const [, project] of Object.values(projections)) {

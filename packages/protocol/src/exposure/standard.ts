@@ -51,6 +51,16 @@ export const grpcOfStatus: ReadonlyMap<number, GrpcCode> = new Map([
 
 /** What a caller reads about a failure that is none of its business. */
 const titles: ReadonlyMap<number, string> = new Map([
+  [400, "bad request"],
+  [401, "not authenticated"],
+  [403, "not permitted"],
+  [404, "not found"],
+  [409, "conflict"],
+  [410, "gone"],
+  [412, "precondition failed"],
+  [413, "too large"],
+  [422, "not valid"],
+  [429, "too many requests"],
   [499, "the request was cancelled"],
   [501, "not implemented"],
   [502, "a service this one depends on failed"],
@@ -117,7 +127,9 @@ export const standard: Policy = ({ classification, identity, origin }): Exposure
     default_hints: classification.hints.client,
     retryable: repeatable,
     ...(audience_hints === undefined ? {} : { audience_hints }),
-    ...(isPublic ? {} : { title: titles.get(http_status) ?? (http_status < 500 ? identity.reason : "internal error") }),
+    ...(isPublic
+      ? {}
+      : { title: titles.get(http_status) ?? (http_status < 500 ? "request refused" : "internal error") }),
     grpc_code,
     severity,
     alert: alerts.get(identity.code) ?? alertOf[severity],
