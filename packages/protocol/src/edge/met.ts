@@ -66,6 +66,8 @@ export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met
 export const isIgnored = (error: unknown): boolean =>
   look(() => ErrorReporter.isIgnored(Cause.isCause(error) ? Identity.primary(error).error : error), false)
 
-/** Tells the `ErrorReporter`s, unless somebody only stopped it. */
+/** Tells the `ErrorReporter`s, unless somebody only stopped it. One that throws costs its report and not the answer. */
 export const report = ({ cause }: Met): Effect.Effect<void> =>
-  Cause.hasInterruptsOnly(cause) ? Effect.void : ErrorReporter.report(cause)
+  Cause.hasInterruptsOnly(cause)
+    ? Effect.void
+    : Effect.catchDefect(ErrorReporter.report(cause), (defect) => Effect.logError("an ErrorReporter failed", defect))
