@@ -18,7 +18,7 @@ const after = <A, E, R>(time: Duration.Input, effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("a breaker around a retry", () => {
-  it.effect("counts one failure per exhausted retry", () =>
+  it.effect("L7 counts one failure per exhausted retry", () =>
     Effect.gen(function* () {
       const dep = yield* down
       const breaker = yield* CircuitBreaker.make({ name: "outer", trip: CircuitBreaker.consecutive(2) })
@@ -33,7 +33,7 @@ describe("a breaker around a retry", () => {
 })
 
 describe("a retry around a breaker", () => {
-  it.effect("lets the breaker count every attempt, and does not spin once it is open", () =>
+  it.effect("L7 lets the breaker count every attempt, and does not spin once it is open", () =>
     Effect.gen(function* () {
       const dep = yield* down
       const breaker = yield* CircuitBreaker.make({ name: "inner", trip: CircuitBreaker.consecutive(2) })
@@ -44,7 +44,7 @@ describe("a retry around a breaker", () => {
     })
   )
 
-  it.effect("is rejected once, at once, by a breaker that is open for 30 s", () =>
+  it.effect("L6 is rejected once, at once, by a breaker that is open for 30 s", () =>
     Effect.gen(function* () {
       const dep = yield* down
       const breaker = yield* CircuitBreaker.make({
@@ -142,7 +142,7 @@ describe("the whole stack", () => {
     })
   )
 
-  it.effect("interrupted at 10 000 random instants leaves nothing behind", () =>
+  it.effect("L19 interrupted at 10 000 random instants leaves nothing behind", () =>
     Effect.gen(function* () {
       const dep = yield* dependency({ value: "up", latency: "4 millis", failures: 3000, failure })
       const breaker = yield* CircuitBreaker.make({

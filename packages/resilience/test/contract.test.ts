@@ -166,7 +166,7 @@ describe.each(policies)("every policy keeps the contract: %s", (_name, make) => 
     })
   )
 
-  it.effect("shows the effect the context, the references and the span of its caller", () =>
+  it.effect("L20 shows the effect the context, the references and the span of its caller", () =>
     Effect.gen(function* () {
       const protect = yield* make
       const effect = Effect.gen(function* () {

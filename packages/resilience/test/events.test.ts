@@ -42,7 +42,7 @@ const counters = (name: string) =>
   )
 
 describe("what policies do is told", () => {
-  it.effect("by Retry: each attempt that is scheduled and started, and a success with their number", () =>
+  it.effect("E13 by Retry: each attempt that is scheduled and started, and a success with their number", () =>
     Effect.gen(function* () {
       const dep = yield* dependency({ value: "up", failures: 2, failure })
       const { events } = yield* observed(

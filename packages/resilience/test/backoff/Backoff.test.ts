@@ -49,7 +49,7 @@ describe("decorrelated backoff, version 2", () => {
     [0.75, [1128.4, 1250.1, 2414.0, 4809.4, 9612.3, 19221.5]],
     [1 - 1e-12, [1377.2, 1460.1, 2865.8, 5717.8, 11430.3, 22858.0]]
   ]
-  it.each(table)("follows the published vectors within 0.1 ms for r = %d", (r, expected) => {
+  it.each(table)("E9 follows the published vectors within 0.1 ms for r = %d", (r, expected) => {
     assert.deepStrictEqual(rounded(Backoff.preview(Backoff.decorrelated("1 second"), 6, () => r)), expected)
   })
 
@@ -93,7 +93,7 @@ describe("jitter", () => {
     assert.deepStrictEqual(bounds(Backoff.constant(1000, { jitter: { upTo: "99 millis" } })), [1000, 1099])
   })
 
-  it("never exceeds the cap, because the cap comes last", () => {
+  it("E10 never exceeds the cap, because the cap comes last", () => {
     const backoff = Backoff.exponential("10 millis", { cap: "1 second", jitter: { plusMinus: 0.25 } })
     const draw = seeded(3)
     for (let i = 0; i < 10_000; i++) {
@@ -132,7 +132,7 @@ describe("any backoff", () => {
     fc.nat(1000).map((upTo): Backoff.Jitter => ({ upTo }))
   )
 
-  it("is finite, not negative and within its cap up to attempt 10 000", () => {
+  it("E9 is finite, not negative and within its cap up to attempt 10 000", () => {
     assert.doesNotThrow(() =>
       fc.assert(
         fc.property(

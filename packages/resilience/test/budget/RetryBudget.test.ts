@@ -11,7 +11,7 @@ const fails = Effect.suspend(() => Effect.fail(failure()))
 const policy = Retry.make({ attempts: Infinity, backoff: Backoff.none, exhausted: "wrap" })
 
 describe("the rule of gRPC", () => {
-  it("allows retries while more than half of the tokens are left after the failure", () => {
+  it("F1 allows retries while more than half of the tokens are left after the failure", () => {
     const ledger = open({ kind: "tokens", max: 10, ratio: 0.1 })
     const fail = () => (ledger.failed(), ledger.retry(0))
     const succeed = (times: number) => Array.from({ length: times }, () => ledger.succeeded())
@@ -48,7 +48,7 @@ describe("the rule of Envoy", () => {
     return ledger
   }
 
-  it("allows a share of what is running, waiting retries included", () => {
+  it("F4 allows a share of what is running, waiting retries included", () => {
     const ledger = running(20)
     assert.strictEqual(ledger.left(0), 6)
     assert.deepStrictEqual(
@@ -71,13 +71,13 @@ describe("the rule of Envoy", () => {
 describe("the rule of Finagle", () => {
   const ledger = () => open({ kind: "window", percent: 0.2, minPerSecond: 0, timeToLive: 10_000 })
 
-  it("allows one retry for five calls, and none on credit", () => {
+  it("F2 allows one retry for five calls, and none on credit", () => {
     const budget = ledger()
     for (let i = 0; i < 10; i++) budget.call(0)
     assert.deepStrictEqual([budget.retry(0), budget.retry(0), budget.retry(0)], [true, true, false])
   })
 
-  it("lets what nobody spends expire", () => {
+  it("F3 lets what nobody spends expire", () => {
     const budget = ledger()
     for (let i = 0; i < 10; i++) budget.call(0)
     assert.strictEqual(budget.left(9_999), 2)
@@ -130,7 +130,7 @@ describe("a budget", () => {
     })
   )
 
-  it.effect("gets everything back over ten thousand random interruptions", () =>
+  it.effect("E18 gets everything back over ten thousand random interruptions", () =>
     Effect.gen(function* () {
       const budget = yield* RetryBudget.make(RetryBudget.inFlight({ minimum: 3 }))
       const waiting = Retry.make({ attempts: 5, backoff: Backoff.constant("3 millis"), budget })

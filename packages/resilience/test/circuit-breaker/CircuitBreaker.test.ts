@@ -59,7 +59,7 @@ describe("CircuitBreaker defaults", () => {
     })
   )
 
-  it.effect("tells a rejected call when to come back: after 30, 20 and 0.5 s", () =>
+  it.effect("C9 tells a rejected call when to come back: after 30, 20 and 0.5 s", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ openFor: "30 seconds" })
       yield* trip(breaker, 5)
@@ -72,7 +72,7 @@ describe("CircuitBreaker defaults", () => {
     })
   )
 
-  it.effect("reads half_open when the open time is over, before any call", () =>
+  it.effect("C10 reads half_open when the open time is over, before any call", () =>
     Effect.gen(function* () {
       const breaker = yield* make()
       yield* trip(breaker, 5)

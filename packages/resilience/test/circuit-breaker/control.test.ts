@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { failure, make, rejectionOf, trip, works } from "./circuit.ts"
 
 describe("control", () => {
-  it.effect("isolates until the last of several isolations ends, then starts fresh", () =>
+  it.effect("D1 isolates until the last of several isolations ends, then starts fresh", () =>
     Effect.gen(function* () {
       const breaker = yield* make()
       yield* trip(breaker, 4)
@@ -27,7 +27,7 @@ describe("control", () => {
     })
   )
 
-  it.effect("reset closes it and forgets the failures it saw", () =>
+  it.effect("D2 reset closes it and forgets the failures it saw", () =>
     Effect.gen(function* () {
       const breaker = yield* make()
       yield* trip(breaker, 5)
@@ -101,7 +101,7 @@ describe("what a circuit reports", () => {
     })
   )
 
-  it.effect("a logger that dies does not change the result of the call", () =>
+  it.effect("L16 a logger that dies does not change the result of the call", () =>
     Effect.gen(function* () {
       const dying = Logger.make(() => {
         throw new Error("disk full")

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { fails, make, rejectionOf, trip, works } from "./circuit.ts"
 
 describe("late results", () => {
-  it.effect("of 100 concurrent failures at 1 s the fifth opens it, once, until 61 s", () =>
+  it.effect("A12 of 100 concurrent failures at 1 s the fifth opens it, once, until 61 s", () =>
     Effect.gen(function* () {
       const breaker = yield* make()
       const seen = yield* recordTransitions(breaker)
@@ -31,7 +31,7 @@ describe("late results", () => {
     })
   )
 
-  it.effect("neither close nor reopen a half-open circuit", () =>
+  it.effect("B1 neither close nor reopen a half-open circuit", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ trip: CircuitBreaker.consecutive(1), halfOpen: { successes: 1 } })
       const late = (effect: Effect.Effect<unknown, unknown>) =>
@@ -61,7 +61,7 @@ describe("late results", () => {
 })
 
 describe("a probe that hangs", () => {
-  it.effect("is given up after the maximum wait; the circuit is open as of then, and probes again", () =>
+  it.effect("B2 is given up after the maximum wait; the circuit is open as of then, and probes again", () =>
     Effect.gen(function* () {
       const breaker = yield* make({
         trip: CircuitBreaker.consecutive(1),
@@ -101,7 +101,7 @@ describe("a probe that hangs", () => {
     })
   )
 
-  it.effect("gives its slot back at once when it is interrupted", () =>
+  it.effect("B3 gives its slot back at once when it is interrupted", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ trip: CircuitBreaker.consecutive(1) })
       yield* trip(breaker, 1)

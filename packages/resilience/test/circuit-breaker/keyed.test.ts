@@ -9,7 +9,7 @@ const make = (options: Partial<CircuitBreaker.KeyedOptions> = {}) =>
   CircuitBreaker.keyed({ name: "hosts", trip: CircuitBreaker.consecutive(2), ...options })
 
 describe("a keyed breaker", () => {
-  it.effect("has one circuit per key, and one circuit for a thousand first uses at once", () =>
+  it.effect("L9 has one circuit per key, and one circuit for a thousand first uses at once", () =>
     Effect.gen(function* () {
       const hosts = yield* make({ trip: CircuitBreaker.consecutive(1000) })
       yield* Effect.forEach(Array.from({ length: 1000 }), () => trip(hosts.get("a"), 1), { concurrency: "unbounded" })
@@ -34,7 +34,7 @@ describe("a keyed breaker", () => {
     })
   )
 
-  it.effect("holds no more circuits than its capacity, over a hundred thousand keys", () =>
+  it.effect("L10 holds no more circuits than its capacity, over a hundred thousand keys", () =>
     Effect.gen(function* () {
       const hosts = yield* make({ capacity: 1000 })
       yield* trip(hosts.get("bad"), 2)
@@ -72,7 +72,7 @@ describe("a keyed breaker", () => {
     })
   )
 
-  it.effect("forgets a circuit that was idle for its time to live, and an open one only after that", () =>
+  it.effect("L11 forgets a circuit that was idle for its time to live, and an open one only after that", () =>
     Effect.gen(function* () {
       const hosts = yield* make({ openFor: "90 minutes" })
       yield* trip(hosts.get("idle"), 1)
@@ -86,7 +86,7 @@ describe("a keyed breaker", () => {
     })
   )
 
-  it.effect("counts circuits per state in its metrics, and never names a key", () =>
+  it.effect("L18 counts circuits per state in its metrics, and never names a key", () =>
     Effect.gen(function* () {
       const hosts = yield* make({ name: "metered" })
       for (let i = 0; i < 100; i++) yield* trip(hosts.get(`host ${i}`), i < 40 ? 2 : 1)

@@ -68,7 +68,7 @@ describe("a half-open circuit", () => {
     assert.strictEqual(circuit.state, state)
   })
 
-  it("lets no more probes run than it needs to judge", () => {
+  it("B4 lets no more probes run than it needs to judge", () => {
     const circuit = halfOpen({ concurrent: 10, successes: 2, outOf: 3 })
     const admitted = Array.from({ length: 10 }, () => Machine.acquire(circuit, 100, draw, []))
     assert.strictEqual(admitted.filter((generation) => generation >= 0).length, 3)

@@ -14,7 +14,7 @@ describe("how long it stays open", () => {
     halfOpen: { successes: 1 }
   }
 
-  it.effect("grows with every opening in a row: openings at 0, 1, 3, 7, 15, 23 s", () =>
+  it.effect("C1 grows with every opening in a row: openings at 0, 1, 3, 7, 15, 23 s", () =>
     Effect.gen(function* () {
       const breaker = yield* make(growing)
       const openedAt: Array<number> = []
@@ -27,27 +27,29 @@ describe("how long it stays open", () => {
     })
   )
 
-  it.effect("keeps growing when a recovery is shorter than the last opening, and starts again when it is as long", () =>
-    Effect.gen(function* () {
-      const openForAfter = (recovery: number) =>
-        Effect.gen(function* () {
-          const breaker = yield* make(growing)
-          for (const wait of [1, 2, 4, 8]) {
+  it.effect(
+    "C2 keeps growing when a recovery is shorter than the last opening, and starts again when it is as long",
+    () =>
+      Effect.gen(function* () {
+        const openForAfter = (recovery: number) =>
+          Effect.gen(function* () {
+            const breaker = yield* make(growing)
+            for (const wait of [1, 2, 4, 8]) {
+              yield* trip(breaker, 1)
+              yield* TestClock.adjust(Duration.seconds(wait))
+            }
+            yield* CircuitBreaker.protect(works, breaker)
+            assert.strictEqual(yield* breaker.state, "closed")
+            yield* TestClock.adjust(Duration.millis(recovery))
             yield* trip(breaker, 1)
-            yield* TestClock.adjust(Duration.seconds(wait))
-          }
-          yield* CircuitBreaker.protect(works, breaker)
-          assert.strictEqual(yield* breaker.state, "closed")
-          yield* TestClock.adjust(Duration.millis(recovery))
-          yield* trip(breaker, 1)
-          return Duration.toSeconds((yield* rejectionOf(breaker)).retryAfter!)
-        })
-      assert.strictEqual(yield* openForAfter(7999), 8)
-      assert.strictEqual(yield* openForAfter(8000), 1)
-    })
+            return Duration.toSeconds((yield* rejectionOf(breaker)).retryAfter!)
+          })
+        assert.strictEqual(yield* openForAfter(7999), 8)
+        assert.strictEqual(yield* openForAfter(8000), 1)
+      })
   )
 
-  it.effect("is lengthened by the failure's hint, never shortened, and by one hour at most", () =>
+  it.effect("C3 is lengthened by the failure's hint, never shortened, and by one hour at most", () =>
     Effect.gen(function* () {
       const openFor = (retryAfter: Duration.Input) =>
         Effect.gen(function* () {
@@ -64,7 +66,7 @@ describe("how long it stays open", () => {
     })
   )
 
-  it.effect("spreads 1000 circuits with jitter, so that a fleet does not come back at once", () =>
+  it.effect("C7 spreads 1000 circuits with jitter, so that a fleet does not come back at once", () =>
     Effect.gen(function* () {
       const openFor = Backoff.constant("30 seconds", { jitter: { plusMinus: 0.2 } })
       const bins = new Map<number, number>()
@@ -80,7 +82,7 @@ describe("how long it stays open", () => {
     }).pipe(Random.withSeed("herd"))
   )
 
-  it.effect("follows the monotonic clock when somebody sets the wall clock", () =>
+  it.effect("C4 C5 follows the monotonic clock when somebody sets the wall clock", () =>
     Effect.gen(function* () {
       const real = yield* Clock.Clock
       let monotonic = 0
@@ -108,7 +110,7 @@ describe("how long it stays open", () => {
     })
   )
 
-  it.effect("leaves no timer behind", () =>
+  it.effect("C8 leaves no timer behind", () =>
     Effect.gen(function* () {
       const real = yield* Clock.Clock
       let sleeps = 0

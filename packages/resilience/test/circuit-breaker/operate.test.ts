@@ -16,7 +16,7 @@ const seriesOf = (name: string, id: string) =>
   )
 
 describe("the mode of a circuit", () => {
-  it.effect("disabled lets everything through and looks at nothing", () =>
+  it.effect("D3 disabled lets everything through and looks at nothing", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ trip: CircuitBreaker.consecutive(1) })
       yield* trip(breaker, 1)
@@ -29,7 +29,7 @@ describe("the mode of a circuit", () => {
     })
   )
 
-  it.effect("metrics_only lets everything through, counts, and never opens", () =>
+  it.effect("D4 metrics_only lets everything through, counts, and never opens", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ mode: "metrics_only", trip: CircuitBreaker.failureRate({ window: { calls: 4 } }) })
       yield* trip(breaker, 10)
@@ -38,7 +38,7 @@ describe("the mode of a circuit", () => {
     })
   )
 
-  it.effect("isolated at first stays until the mode changes, and an isolation goes before every mode", () =>
+  it.effect("D5 isolated at first stays until the mode changes, and an isolation goes before every mode", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ mode: "isolated" })
       assert.strictEqual((yield* rejectionOf(breaker)).state, "isolated")
@@ -68,7 +68,7 @@ describe("the mode of a circuit", () => {
 })
 
 describe("what there is to see", () => {
-  it.effect("the state gauge is one series per state whose sum is always 1, and agrees with the state", () =>
+  it.effect("L15 the state gauge is one series per state whose sum is always 1, and agrees with the state", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ name: "gauged" })
       const check = (state: CircuitBreaker.State) =>

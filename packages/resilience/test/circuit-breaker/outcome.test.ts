@@ -51,7 +51,7 @@ describe("what counts", () => {
     })
   )
 
-  it.effect("a defect counts as a failure and passes as the same defect", () =>
+  it.effect("A11 a defect counts as a failure and passes as the same defect", () =>
     Effect.gen(function* () {
       const defect = { oops: true }
       const { exit, state } = yield* after(Effect.die(defect))
@@ -98,7 +98,7 @@ describe("what counts", () => {
     })
   )
 
-  it.effect("a classifier that throws is the caller's defect, and the probe's slot comes back", () =>
+  it.effect("A15 a classifier that throws is the caller's defect, and the probe's slot comes back", () =>
     Effect.gen(function* () {
       const bug = new Error("classifier")
       let broken = false

@@ -27,14 +27,14 @@ const counted = (breaker: CircuitBreaker.CircuitBreaker) =>
   Effect.map(breaker.health, ({ rules: [rule] }) => [rule!.calls, rule!.failures, rule!.slow])
 
 describe("a window of calls", () => {
-  it.effect("opens when the rate reaches the threshold, not when it passes it", () =>
+  it.effect("A1 opens when the rate reaches the threshold, not when it passes it", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* play(yield* cb10(), "SSSSSFFFFF"), "open")
       assert.strictEqual(yield* play(yield* cb10(), "SSSSSSFFFF"), "closed")
     })
   )
 
-  it.effect("knows no rate before the minimum of calls", () =>
+  it.effect("A2 knows no rate before the minimum of calls", () =>
     Effect.gen(function* () {
       const breaker = yield* cb10()
       assert.strictEqual(yield* play(breaker, "F".repeat(9)), "closed")
@@ -42,7 +42,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("forgets the oldest call for every new one", () =>
+  it.effect("A3 forgets the oldest call for every new one", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ trip: CircuitBreaker.failureRate({ threshold: 0.75, window: { calls: 4 } }) })
       assert.strictEqual(yield* play(breaker, "FFSSFF"), "closed")
@@ -50,7 +50,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("does not count what says nothing, and passes it unchanged", () =>
+  it.effect("A9 does not count what says nothing, and passes it unchanged", () =>
     Effect.gen(function* () {
       const breaker = yield* cb10()
       assert.strictEqual(yield* play(breaker, "I".repeat(100)), "closed")
@@ -58,7 +58,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("does not count interrupted calls", () =>
+  it.effect("A10 does not count interrupted calls", () =>
     Effect.gen(function* () {
       const breaker = yield* cb10()
       const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () =>
@@ -71,7 +71,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("never opens without a failure, whatever the threshold", () =>
+  it.effect("A13 never opens without a failure, whatever the threshold", () =>
     Effect.gen(function* () {
       const trip = CircuitBreaker.failureRate({ threshold: 0, minimumCalls: 1 })
       assert.strictEqual(yield* play(yield* make({ trip }), "S".repeat(100)), "closed")
@@ -79,7 +79,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("counts completions, not starts", () =>
+  it.effect("A18 counts completions, not starts", () =>
     Effect.gen(function* () {
       const breaker = yield* cb10()
       const gates = yield* Effect.forEach(Array.from({ length: 100 }), () =>
@@ -97,7 +97,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("opens once for a hundred calls that fail together; the rest is late", () =>
+  it.effect("A12 opens once for a hundred calls that fail together; the rest is late", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ openFor: "30 seconds" })
       const seen = yield* recordTransitions(breaker)
@@ -118,7 +118,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("judges values, too, and hands them on", () =>
+  it.effect("A14 judges values, too, and hands them on", () =>
     Effect.gen(function* () {
       const breaker = yield* cb10({
         classify: (exit) => (Exit.isSuccess(exit) && exit.value === 503 ? "failure" : "success")
@@ -130,7 +130,7 @@ describe("a window of calls", () => {
     })
   )
 
-  it.effect("judges by the failure when a cause holds an interruption beside it", () =>
+  it.effect("A16 judges by the failure when a cause holds an interruption beside it", () =>
     Effect.gen(function* () {
       const breaker = yield* make({ trip: CircuitBreaker.consecutive(1) })
       const both = Cause.combine(Cause.interrupt(1), Cause.fail(failure()))
@@ -144,7 +144,7 @@ describe("a window of time", () => {
   const tenSeconds = () =>
     make({ trip: CircuitBreaker.failureRate({ window: { time: "10 seconds" }, minimumCalls: 4 }) })
 
-  it.effect("has forgotten everything after a long idle time", () =>
+  it.effect("A5 has forgotten everything after a long idle time", () =>
     Effect.gen(function* () {
       // The second one comes back to another bucket than the first.
       for (const idle of ["1 hour", "3605 seconds"] as const) {
@@ -157,7 +157,7 @@ describe("a window of time", () => {
     })
   )
 
-  it.effect("covers ten buckets: the first call leaves it when the eleventh begins", () =>
+  it.effect("A6 covers ten buckets: the first call leaves it when the eleventh begins", () =>
     Effect.gen(function* () {
       const pairs = (second: number) =>
         Effect.gen(function* () {
@@ -192,7 +192,7 @@ describe("slow calls", () => {
       yield* TestClock.adjust(millis)
     })
 
-  it.effect("are those that take longer than the limit, not as long", () =>
+  it.effect("A7 are those that take longer than the limit, not as long", () =>
     Effect.gen(function* () {
       for (const inFlight of [true, false]) {
         const onTime = yield* slow({ inFlight })
@@ -212,7 +212,7 @@ describe("slow calls", () => {
     })
   )
 
-  it.effect("that fail count once, as both", () =>
+  it.effect("A8 that fail count once, as both", () =>
     Effect.gen(function* () {
       const breaker = yield* slow()
       yield* lasting(breaker, 150, failure())
@@ -220,7 +220,7 @@ describe("slow calls", () => {
     })
   )
 
-  it.effect("open the circuit while they still run, dated when they became slow", () =>
+  it.effect("A17 open the circuit while they still run, dated when they became slow", () =>
     Effect.gen(function* () {
       const breaker = yield* slow({ slowerThan: "1 second", minimumCalls: 10 })
       const start = yield* Clock.currentTimeMillis

@@ -44,7 +44,7 @@ describe("a deadline", () => {
     })
   )
 
-  it.effect("shortens the timeouts inside, and their failures say so", () =>
+  it.effect("G6 shortens the timeouts inside, and their failures say so", () =>
     Effect.gen(function* () {
       const inner = Effect.sleep("2 seconds").pipe(
         Effect.andThen(Effect.never.pipe(Timeout.timeout({ after: "5 seconds", operation: "charge" }))),
@@ -84,7 +84,7 @@ describe("a deadline", () => {
     })
   )
 
-  it.effect("makes a retry give up when the next wait cannot end in time, and not after it", () =>
+  it.effect("G7 makes a retry give up when the next wait cannot end in time, and not after it", () =>
     Effect.gen(function* () {
       const dep = yield* dependency({ value: 1, failures: Infinity, failure })
       const policy = Retry.make({ attempts: 10, backoff: Backoff.constant("400 millis"), exhausted: "wrap" })

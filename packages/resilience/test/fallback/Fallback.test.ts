@@ -131,7 +131,7 @@ describe("what falls back", () => {
     })
   )
 
-  it.effect("never a defect and never an interruption", () =>
+  it.effect("L1 never a defect and never an interruption", () =>
     Effect.gen(function* () {
       const when = () => true
       const defect = { oops: true }
@@ -147,7 +147,7 @@ describe("what falls back", () => {
 })
 
 describe("Fallback.effect", () => {
-  it.effect("is given the failure, and its own failure comes first with the original attached", () =>
+  it.effect("L2 is given the failure, and its own failure comes first with the original attached", () =>
     Effect.gen(function* () {
       const [original, second] = [failure(), new Reasons.Timeout({})]
       const exit = yield* Effect.fail(original).pipe(

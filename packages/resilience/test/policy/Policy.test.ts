@@ -141,7 +141,7 @@ it.effect("a pipeline without a total time obeys the deadline around it", () =>
   })
 )
 
-it.effect("a pipeline that measures records every attempt and the whole call, in seconds", () =>
+it.effect("L14 a pipeline that measures records every attempt and the whole call, in seconds", () =>
   Effect.gen(function* () {
     const policy = yield* Policy.make("measured", {
       retry: { attempts: 3, backoff: Backoff.constant("1 second") },

@@ -183,7 +183,7 @@ describe("a pipeline from configuration", () => {
 })
 
 describe("reloading", () => {
-  it.effect("keeps the circuit, its open time and its counts, and lets calls in flight finish as they began", () =>
+  it.effect("L8 keeps the circuit, its open time and its counts, and lets calls in flight finish as they began", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.make("p", {
         circuitBreaker: { trip: CircuitBreaker.consecutive(3), openFor: "30 seconds" }
@@ -240,7 +240,7 @@ describe("layers", () => {
     circuitBreaker: { trip: CircuitBreaker.consecutive(1) }
   }) {}
 
-  it.effect("of one value share a circuit, and two of them do not", () =>
+  it.effect("L21 of one value share a circuit, and two of them do not", () =>
     Effect.gen(function* () {
       const state = Effect.flatMap(Effect.service(Shared), (policy) => policy.circuitBreaker!.state)
       const open = Effect.exit(down.pipe(Shared.protect)).pipe(Effect.andThen(state))

@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { down, exitAfter, failure, isRunning } from "./helpers.ts"
 
 describe("Retry attempts and delays", () => {
-  it.effect("calls at 0, 100, 200, 300 ms with 4 attempts 100 ms apart, and fails at 300 ms", () =>
+  it.effect("E1 calls at 0, 100, 200, 300 ms with 4 attempts 100 ms apart, and fails at 300 ms", () =>
     Effect.gen(function* () {
       const dep = yield* down()
       const fiber = yield* dep.call.pipe(
@@ -40,7 +40,7 @@ describe("Retry attempts and delays", () => {
     })
   )
 
-  it.effect("stops growing at the cap", () =>
+  it.effect("E2 stops growing at the cap", () =>
     Effect.gen(function* () {
       const dep = yield* down()
       const backoff = Backoff.exponential("100 millis", { cap: "500 millis" })
@@ -58,7 +58,7 @@ describe("Retry attempts and delays", () => {
     })
   )
 
-  it.effect("never sleeps for a delay of zero", () =>
+  it.effect("E14 never sleeps for a delay of zero", () =>
     Effect.gen(function* () {
       const dep = yield* dependency({ value: "up", failures: 3, failure })
       const value = yield* dep.call.pipe(Retry.retry(Retry.make({ attempts: 4, backoff: Backoff.none })))
@@ -78,7 +78,7 @@ describe("Retry attempts and delays", () => {
     })
   )
 
-  it.effect("gives the same delays for the same seed", () =>
+  it.effect("E11 gives the same delays for the same seed", () =>
     Effect.gen(function* () {
       const delays = Effect.gen(function* () {
         const seen: Array<number> = []
@@ -96,7 +96,7 @@ describe("Retry attempts and delays", () => {
     })
   )
 
-  it.effect("counts per call, not per policy", () =>
+  it.effect("E12 counts per call, not per policy", () =>
     Effect.gen(function* () {
       const policy = Retry.make({ attempts: 4, backoff: Backoff.constant("10 millis") })
       const one = yield* dependency({ value: 1, failures: 3, failure })
@@ -106,7 +106,7 @@ describe("Retry attempts and delays", () => {
     })
   )
 
-  it.effect("survives 100 000 failures in a row", () =>
+  it.effect("E17 survives 100 000 failures in a row", () =>
     Effect.gen(function* () {
       let calls = 0
       const error = failure()

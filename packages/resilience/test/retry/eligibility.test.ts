@@ -11,7 +11,7 @@ class Refused extends Failure.Tagged<Refused>()("Refused", {}, { code: "biz.test
 describe("what Retry retries", () => {
   const policy = Retry.make({ attempts: 3, backoff: Backoff.none })
 
-  it.effect("returns a failure that is not declared retryable after one call, as the same instance", () =>
+  it.effect("E3 returns a failure that is not declared retryable after one call, as the same instance", () =>
     Effect.gen(function* () {
       const refused = new Refused({})
       const dep = yield* dependency({ value: 1, failures: Infinity, failure: () => refused })
@@ -72,7 +72,7 @@ describe("what Retry retries", () => {
     })
   )
 
-  it.effect("never retries a defect, not even beside a failure, and passes the same one on", () =>
+  it.effect("E6 never retries a defect, not even beside a failure, and passes the same one on", () =>
     Effect.gen(function* () {
       const defect = { oops: true }
       let calls = 0
@@ -88,7 +88,7 @@ describe("what Retry retries", () => {
     })
   )
 
-  it.effect("ends at once, interrupted, when it is interrupted while waiting", () =>
+  it.effect("E4 ends at once, interrupted, when it is interrupted while waiting", () =>
     Effect.gen(function* () {
       const dep = yield* down()
       const fiber = yield* dep.call.pipe(
@@ -103,7 +103,7 @@ describe("what Retry retries", () => {
     })
   )
 
-  it.effect("runs the finalizer of an interrupted attempt once and begins no other", () =>
+  it.effect("E5 runs the finalizer of an interrupted attempt once and begins no other", () =>
     Effect.gen(function* () {
       let finalized = 0
       const dep = yield* down("50 millis")

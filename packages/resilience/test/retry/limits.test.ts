@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { down, exitAfter, failure, isRunning } from "./helpers.ts"
 
 describe("Retry limits", () => {
-  it.effect("gives up at 800 ms, not at 1200, when the next wait would not fit into 1 s", () =>
+  it.effect("E7 gives up at 800 ms, not at 1200, when the next wait would not fit into 1 s", () =>
     Effect.gen(function* () {
       const dep = yield* down()
       const policy = Retry.make({
@@ -37,7 +37,7 @@ describe("Retry limits", () => {
       return dep.instants[1]
     })
 
-  it.effect("waits at least as long as the callee asked, at most as long as the hint may be", () =>
+  it.effect("E8 waits at least as long as the callee asked, at most as long as the hint may be", () =>
     Effect.gen(function* () {
       const policy = Retry.make({ backoff: Backoff.constant("100 millis"), maxHint: "30 seconds" })
       assert.strictEqual(yield* hinted("5 seconds", policy), 5000)
@@ -47,7 +47,7 @@ describe("Retry limits", () => {
     })
   )
 
-  it.effect("puts jitter on top of the hint, never below", () =>
+  it.effect("E8 puts jitter on top of the hint, never below", () =>
     Effect.gen(function* () {
       const policy = Retry.make({ backoff: Backoff.constant("100 millis", { jitter: "full" }) })
       for (let seed = 0; seed < 20; seed++) {

@@ -9,7 +9,7 @@ import { down, exitAfter, failure } from "./helpers.ts"
 const four = { attempts: 4, backoff: Backoff.none } as const
 
 describe("a retry around a retry", () => {
-  it.effect("multiplies the attempts, unless it gives up where the inner one has given up", () =>
+  it.effect("E15 multiplies the attempts, unless it gives up where the inner one has given up", () =>
     Effect.gen(function* () {
       const calls = (nested: "retry" | "give_up") =>
         Effect.gen(function* () {
@@ -51,7 +51,7 @@ describe("a retry around a retry", () => {
 })
 
 describe("an unwanted result", () => {
-  it.effect("is retried, and given back before the wait", () =>
+  it.effect("E16 is retried, and given back before the wait", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
       const dep = yield* dependency({

@@ -9,7 +9,7 @@ const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effe
 const exitOf = (fiber: Fiber.Fiber<unknown, unknown>) => fiber.pollUnsafe()
 
 describe("Timeout", () => {
-  it.effect("fails at exactly 30 s, not a millisecond before, with a declared timeout", () =>
+  it.effect("G1 fails at exactly 30 s, not a millisecond before, with a declared timeout", () =>
     Effect.gen(function* () {
       const fiber = yield* start(Effect.flip(Timeout.timeout(Effect.never, "30 seconds")))
       yield* TestClock.adjust("29999 millis")
@@ -56,7 +56,7 @@ describe("Timeout", () => {
     })
   )
 
-  it.effect("keeps the real outcome when the work ends at the very instant of the deadline", () =>
+  it.effect("G2 keeps the real outcome when the work ends at the very instant of the deadline", () =>
     Effect.gen(function* () {
       const error = new Reasons.NetworkError({})
       const work = Effect.andThen(Effect.sleep("1 second"), Effect.fail(error))
@@ -66,7 +66,7 @@ describe("Timeout", () => {
     })
   )
 
-  it.effect("keeps a failure that the work reports while it is being stopped", () =>
+  it.effect("G3 keeps a failure that the work reports while it is being stopped", () =>
     Effect.gen(function* () {
       const defect = new Error("finalizer")
       const work = Effect.onInterrupt(Effect.never, () => Effect.die(defect))
@@ -77,7 +77,7 @@ describe("Timeout", () => {
     })
   )
 
-  it.effect("waits for the finalizers of the work, unless it is disconnected", () =>
+  it.effect("G4 waits for the finalizers of the work, unless it is disconnected", () =>
     Effect.gen(function* () {
       const endsAt = (disconnect: boolean) =>
         Effect.gen(function* () {
@@ -101,7 +101,7 @@ describe("Timeout", () => {
     })
   )
 
-  it.effect("stops the work and its timer when the caller is interrupted", () =>
+  it.effect("G5 stops the work and its timer when the caller is interrupted", () =>
     Effect.gen(function* () {
       for (const disconnect of [false, true]) {
         let stopped = 0
