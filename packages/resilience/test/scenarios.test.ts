@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
-import { advanceTo, assertState, dependency, recorded } from "@holdfast/resilience/testing"
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Random, Schema } from "effect"
-import * as fc from "fast-check"
+import { Backoff, CircuitBreaker, Fallback, Policy, Timeout } from "@holdfast/resilience"
+import { advanceTo, assertState } from "@holdfast/resilience/testing"
+import { Clock, Context, type Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Random, Schema } from "effect"
 import { TestClock } from "effect/testing"
 
 const failure = () => new Reasons.NetworkError({})
@@ -101,69 +100,6 @@ describe("clocks", () => {
         yield* call(breaker)
         yield* assertState(breaker, "open")
       }).pipe(Effect.provideService(Clock.Clock, clock))
-    })
-  )
-})
-
-describe("the profiles of the guide", () => {
-  it.effect("54 waits 100 ms times the attempt, and the last error says how many there were", () =>
-    Effect.gen(function* () {
-      const dep = yield* dependency({ value: "up", failures: Infinity, failure })
-      const policy = Retry.make({ attempts: 4, backoff: Backoff.linear("100 millis"), exhausted: "wrap" })
-      const fiber = yield* Effect.forkChild(Effect.flip(Retry.retry(dep.call, policy)))
-      yield* TestClock.adjust("600 millis")
-      const error = yield* Fiber.join(fiber)
-      assert.deepStrictEqual(dep.instants, [0, 100, 300, 600])
-      assert.deepInclude(error, { _tag: "RetriesExhausted", attempts: 4, last: "sys.network_error" })
-    })
-  )
-
-  it.effect("55 base times two to the attempt and 0 to 99 ms; the delay that is told is the one that is slept", () =>
-    Effect.gen(function* () {
-      const told: Array<number> = []
-      const dep = yield* dependency({ value: "up", failures: Infinity, failure })
-      const policy = Retry.make({
-        attempts: 3,
-        backoff: Backoff.exponential("100 millis", { jitter: { upTo: "99 millis" } }),
-        exhausted: "wrap",
-        onRetry: ({ delay }) => Effect.sync(() => told.push(Duration.toMillis(delay)))
-      })
-      const fiber = yield* Effect.forkChild(Effect.flip(Retry.retry(dep.call, policy)))
-      yield* TestClock.adjust("1 second")
-      const error = yield* Fiber.join(fiber)
-      const [first, second] = told
-      assert.isTrue(first! >= 100 && first! <= 199 && second! >= 200 && second! <= 299)
-      // The clock of a test wakes sleepers at whole milliseconds or later, never before.
-      assert.approximately(dep.instants[1]!, first!, 1)
-      assert.approximately(dep.instants[2]! - dep.instants[1]!, second!, 1)
-      assert.isTrue(error._tag === "RetriesExhausted" && error.cause instanceof Reasons.NetworkError)
-    })
-  )
-
-  it.effect("56 only network and timeout, 1 s apart: three calls and two waits, or one call", () =>
-    Effect.gen(function* () {
-      const policy = Retry.make({ when: ["NetworkError", "Timeout"], backoff: Backoff.constant("1 second") })
-      const network = yield* dependency({ value: "up", failures: Infinity, failure })
-      const fiber = yield* Effect.forkChild(Effect.flip(Retry.retry(network.call, policy)))
-      yield* TestClock.adjust("2 seconds")
-      assert.strictEqual((yield* Fiber.join(fiber))._tag, "NetworkError")
-      assert.deepStrictEqual(network.instants, [0, 1000, 2000])
-      const invalid = yield* dependency({ value: "up", failures: 9, failure: () => new Reasons.ValidationError({}) })
-      yield* Effect.flip(Retry.retry(invalid.call, policy))
-      assert.strictEqual(invalid.calls, 1)
-    })
-  )
-
-  it.effect("57 first call and at most five retries, 10 ms doubling with jitter", () =>
-    Effect.gen(function* () {
-      const dep = yield* dependency({ value: "up", failures: Infinity, failure })
-      const policy = Retry.make({ attempts: 6, backoff: Backoff.exponential("10 millis", { jitter: "full" }) })
-      const fiber = yield* Effect.forkChild(recorded(Retry.retry(dep.call, policy)))
-      yield* TestClock.adjust("1 second")
-      const delays = (yield* Fiber.join(fiber)).of("RetryScheduled").map(({ delay }) => Duration.toMillis(delay))
-      assert.strictEqual(dep.calls, 6)
-      assert.lengthOf(delays, 5)
-      delays.forEach((delay, i) => assert.isTrue(delay >= 0 && delay < 10 * 2 ** i))
     })
   )
 })
@@ -277,84 +213,6 @@ describe("composition and telemetry", () => {
       assert.strictEqual(yield* Effect.fail(new A({})).pipe(Fallback.protect(fallback)), "instead")
       assert.strictEqual(yield* Effect.flip(Effect.fail(b).pipe(Fallback.protect(fallback))), b)
     }).pipe(Effect.provide(Logger.layer([])))
-  )
-})
-
-describe("a budget of deposits and a slow model of it", () => {
-  interface Entry {
-    readonly slot: number
-    readonly amount: number
-  }
-
-  it.effect("grant the same retries over any sequence of calls, retries and times", () =>
-    Effect.promise(() =>
-      fc.assert(
-        fc.asyncProperty(
-          fc.array(
-            fc.record({
-              calls: fc.nat(12),
-              retries: fc.nat(4),
-              pause: fc.constantFrom(0, 1, 999, 1000, 4321, 10_000, 60_000)
-            }),
-            {
-              maxLength: 40
-            }
-          ),
-          fc.constantFrom(0.1, 0.2, 0.5, 1),
-          fc.constantFrom(0, 1, 3),
-          (rounds, percent, minPerSecond) =>
-            Effect.gen(function* () {
-              const budget = yield* RetryBudget.make(RetryBudget.window({ percent, minPerSecond }))
-              const entries: Array<Entry> = []
-              let now = 0
-              const balance = () => {
-                const oldest = Math.floor(now / 1000) - 9
-                return entries.reduce((sum, { amount, slot }) => (slot >= oldest ? sum + amount : sum), 0)
-              }
-              const reserve = (minPerSecond * 10) / percent
-              const left = () => Math.max(0, Math.floor((balance() + reserve + 1e-9) * percent))
-              const failing = Effect.suspend(() => down)
-              for (const { calls, pause, retries } of rounds) {
-                const slot = Math.floor(now / 1000)
-                for (let i = 0; i < calls; i++) {
-                  yield* Retry.retry(Effect.void, { budget })
-                  entries.push({ slot, amount: 1 })
-                }
-                if (retries > 0) {
-                  const { of } = yield* recorded(
-                    Retry.retry(failing, { budget, attempts: retries + 1, backoff: Backoff.none })
-                  )
-                  entries.push({ slot, amount: 1 })
-                  let granted = 0
-                  while (granted < retries && left() >= 1) {
-                    entries.push({ slot, amount: -1 / percent })
-                    granted++
-                  }
-                  assert.lengthOf(of("RetryStarted"), granted)
-                }
-                assert.strictEqual(yield* budget.left, left())
-                yield* TestClock.adjust(pause)
-                now += pause
-              }
-            }).pipe(Effect.provide(TestClock.layer()), Effect.runPromise)
-        ),
-        { numRuns: 150 }
-      )
-    )
-  )
-
-  it.effect("is not freed by an interruption of the retry that was granted: it was spent", () =>
-    Effect.gen(function* () {
-      const budget = yield* RetryBudget.make(RetryBudget.window({ percent: 1, minPerSecond: 0 }))
-      const retried = Retry.retry(down, { budget, backoff: Backoff.constant("1 second") })
-      const fiber = yield* Effect.forkChild(retried, { startImmediately: true })
-      yield* TestClock.adjust(500)
-      yield* Fiber.interrupt(fiber)
-      assert.strictEqual(yield* budget.left, 0)
-      yield* TestClock.adjust("11 seconds")
-      yield* Retry.retry(Effect.void, { budget })
-      assert.strictEqual(yield* budget.left, 1)
-    })
   )
 })
 

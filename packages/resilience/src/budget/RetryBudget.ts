@@ -22,6 +22,7 @@ export interface Options {
 
 /**
  * The budget that every `Retry` below draws from, unless it has one of its own. Default: none. Provided by {@link layer}.
+ * The example of {@link layerConfig} reads it.
  */
 export const RetryBudget: Context.Reference<RetryBudget | undefined> = Context.Reference(
   "@holdfast/resilience/RetryBudget",

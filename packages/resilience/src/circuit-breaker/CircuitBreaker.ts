@@ -40,7 +40,10 @@ export {
 /** One circuit, for one dependency. Make it once and share it: a breaker per call can never open. */
 export interface CircuitBreaker extends Breaker {}
 
-/** The service key of {@link layer}, for programs with one breaker. For several, see {@link Service}. */
+/**
+ * The service key of {@link layer}, for programs with one breaker. For several, see {@link Service}. The example of
+ * {@link layer} shows it.
+ */
 export const CircuitBreaker: Context.Service<CircuitBreaker, CircuitBreaker> = Context.Service<CircuitBreaker>(
   "@holdfast/resilience/CircuitBreaker"
 )

@@ -13,7 +13,27 @@ import { decode, type Options } from "./options.ts"
 import { hintOf, outcomeOf } from "./outcome.ts"
 import type { Rule } from "./rule.ts"
 
-/** The store that holds the circuits cannot be asked. */
+/**
+ * The store that holds the circuits cannot be asked. Transient, and nobody's fault but the store's.
+ *
+ * @example
+ * ```ts
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { Effect, Layer } from "effect"
+ * import { CircuitBreaker as Persistence } from "effect/persistence"
+ *
+ * const reason = new Persistence.CircuitBreakerStoreError({ message: "connection refused" })
+ * const gone = Effect.fail(new Persistence.CircuitBreakerError({ reason }))
+ * const store = Layer.succeed(Persistence.CircuitBreakerStore)(
+ *   Persistence.CircuitBreakerStore.of({ admit: () => gone, record: () => gone, state: () => gone })
+ * )
+ * const program = CircuitBreaker.fleet({ name: "payments", onStoreError: "fail" }).pipe(
+ *   Effect.flatMap((fleet) => CircuitBreaker.protect(Effect.succeed("paid"), fleet.get("eu"))),
+ *   Effect.catchTag("CircuitStoreUnavailable", () => Effect.succeed("later"))
+ * )
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(store))) // => "later"
+ * ```
+ */
 export class StoreUnavailable extends Failure.Tagged<StoreUnavailable>()(
   "CircuitStoreUnavailable",
   {},

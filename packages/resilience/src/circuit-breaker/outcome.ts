@@ -17,7 +17,20 @@ const healthOf = (error: unknown, classify?: Classifier.Classify, overrides?: Ou
 
 /**
  * What an exit says about the dependency: a value is a success, a defect a failure, an interruption is ignored, and a
- * failure says it itself by the `health` of its declaration. In a cause with several reasons the worst one counts.
+ * failure says it itself by the `health` of its declaration. In a cause with several reasons the worst one counts. For a
+ * `classify` of your own that leaves the rest to it.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { Exit } from "effect"
+ *
+ * CircuitBreaker.outcomeOf(Exit.succeed(200)) // => "success"
+ * CircuitBreaker.outcomeOf(Exit.fail(new Reasons.NotFound({}))) // => "success"
+ * CircuitBreaker.outcomeOf(Exit.fail(new Reasons.NetworkError({}))) // => "failure"
+ * CircuitBreaker.outcomeOf(Exit.fail(new Reasons.NetworkError({})), undefined, { NetworkError: "ignored" }) // => "ignored"
+ * ```
  */
 export const outcomeOf = (
   exit: Exit.Exit<unknown, unknown>,

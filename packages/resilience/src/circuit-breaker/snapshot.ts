@@ -9,6 +9,25 @@ const Millis = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /**
  * A circuit that is put away and taken up again, in another process or after a deployment. Instants are wall time in
  * milliseconds since 1970: it is all that two processes share.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { CircuitBreaker } from "@holdfast/resilience"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Stored = Schema.fromJsonString(CircuitBreaker.Snapshot)
+ * const program = Effect.gen(function* () {
+ *   const options = { name: "payments", trip: CircuitBreaker.consecutive(1) }
+ *   const before = yield* CircuitBreaker.make(options)
+ *   yield* Effect.exit(CircuitBreaker.protect(Effect.fail(new Reasons.NetworkError({})), before))
+ *   const text = yield* Schema.encodeEffect(Stored)(yield* before.snapshot)
+ *   const after = yield* CircuitBreaker.make(options)
+ *   yield* after.restore(yield* Schema.decodeEffect(Stored)(text))
+ *   return yield* after.state
+ * })
+ * await Effect.runPromise(program) // => "open"
+ * ```
  */
 export const Snapshot = Schema.Struct({
   version: Schema.Literal(1),

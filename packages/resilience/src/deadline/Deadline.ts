@@ -61,10 +61,16 @@ export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect
   return Effect.succeed(left === Infinity ? Option.none() : Option.some(Duration.millis(Math.max(0, left))))
 })
 
-/** The header that takes the time left along, in milliseconds. A time and not an instant: clocks differ. */
+/**
+ * The header that takes the time left along, in milliseconds. A time and not an instant: clocks differ. In the example of
+ * {@link fromHeaders}.
+ */
 export const header = "x-request-timeout-ms"
 
-/** The header of gRPC for the same, such as `1500m`. Read when {@link header} is missing. */
+/**
+ * The header of gRPC for the same, such as `1500m`. Read when {@link header} is missing, as in the example of
+ * {@link fromHeaders}.
+ */
 export const grpcHeader = "grpc-timeout"
 
 /**

@@ -1,7 +1,17 @@
 import { Context } from "effect"
 import type { AnyFiber } from "../internal/fiber.ts"
 
-/** The deadline in force, in milliseconds of the monotonic clock; `undefined` without one. Set it with {@link within}. */
+/**
+ * The deadline in force, in milliseconds of the monotonic clock; `undefined` without one. Set it with `Deadline.within`.
+ *
+ * @example
+ * ```ts
+ * import { Deadline } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * Effect.runSync(Effect.service(Deadline.Deadline)) // => undefined
+ * ```
+ */
 export const Deadline: Context.Reference<number | undefined> = Context.Reference("@holdfast/resilience/Deadline", {
   defaultValue: (): number | undefined => undefined
 })

@@ -19,7 +19,7 @@ export {
   type TimedOut
 } from "./event.ts"
 
-/** The events of everything that {@link layer} is provided to. */
+/** The events of everything that {@link layer} is provided to. The example of {@link layer} shows it. */
 export class Events extends Context.Service<Events, { readonly stream: Stream.Stream<Event> }>()(
   "@holdfast/resilience/Events/Events"
 ) {}

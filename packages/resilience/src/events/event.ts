@@ -100,7 +100,18 @@ export type Event =
 /** Whoever is told of the events, at once and in order. What it throws is nobody's problem but its own. */
 export type Listener = (event: Event) => void
 
-/** Who is told of what the policies do in a fiber. Default: nobody, which costs nothing. */
+/**
+ * Who is told of what the policies do in a fiber. Default: nobody, which costs nothing. Set it with `Events.listen` or
+ * `Events.layer`, which keep whoever listens already.
+ *
+ * @example
+ * ```ts
+ * import { Events } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * Effect.runSync(Effect.service(Events.Listener)) // => undefined
+ * ```
+ */
 export const Listener: Context.Reference<Listener | undefined> = Context.Reference("@holdfast/resilience/Events", {
   defaultValue: (): Listener | undefined => undefined
 })

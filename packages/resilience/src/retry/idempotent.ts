@@ -4,6 +4,16 @@ import { Context } from "effect"
  * Whether doing the work twice is as good as once, as far as anybody has said. `false` keeps every `Retry` below from
  * repeating what the callee may have done; rejections of an open circuit or a full bulkhead are still retried, because
  * nobody was asked. Default: `undefined`, each policy decides by the failure alone. Set it with `Retry.idempotent`.
+ *
+ * @example
+ * ```ts
+ * import { Retry } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * const said = Effect.service(Retry.Idempotent)
+ * Effect.runSync(said) // => undefined
+ * Effect.runSync(said.pipe(Retry.idempotent(false))) // => false
+ * ```
  */
 export const Idempotent: Context.Reference<boolean | undefined> = Context.Reference(
   "@holdfast/resilience/Retry/Idempotent",

@@ -2,7 +2,16 @@ import { Cause, Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { CircuitBreaker, State } from "../circuit-breaker/CircuitBreaker.ts"
 
-/** Thrown as a defect by the assertions of this module. */
+/**
+ * Thrown as a defect by the assertions of this module.
+ *
+ * @example
+ * ```ts
+ * import { AssertionFailed } from "@holdfast/resilience/testing"
+ *
+ * new AssertionFailed("expected open, is closed").name // => "AssertionFailed"
+ * ```
+ */
 export class AssertionFailed extends Error {
   override readonly name = "AssertionFailed"
 }

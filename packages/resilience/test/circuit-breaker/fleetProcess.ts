@@ -1,11 +1,12 @@
-/** One process of a fleet: `node fleetProcess.ts PORT fail|work|hang`. Prints what came of its call. */
+/** One process of a fleet: `node fleetProcess.ts PORT`. Makes a call per line that it reads, and prints what came of it. */
 import { NodeRedis } from "@effect/platform-node"
 import { Reasons } from "@holdfast/core"
 import { CircuitBreaker } from "@holdfast/resilience"
-import { Console, Effect, Layer, Logger } from "effect"
+import { Console, Effect, Layer, Logger, Stream } from "effect"
+import { createInterface } from "node:readline"
 import { CircuitBreaker as Persistence } from "effect/persistence"
 
-const [port, what] = process.argv.slice(2)
+const port = process.argv[2]
 
 const calls: Readonly<Record<string, Effect.Effect<string, Reasons.NetworkError>>> = {
   fail: Effect.fail(new Reasons.NetworkError({})),
@@ -19,14 +20,17 @@ const program = Effect.gen(function* () {
     trip: CircuitBreaker.consecutive(2),
     openFor: "200 millis"
   })
-  const outcome = yield* Effect.match(CircuitBreaker.protect(calls[what!]!, fleet.get("processes")), {
-    onSuccess: (value) => value,
-    onFailure: (error) => (error._tag === "CircuitOpen" ? error.state : error._tag)
-  })
-  yield* Console.log(outcome)
+  yield* Console.log("ready")
+  const lines = Stream.fromAsyncIterable(createInterface({ input: process.stdin }), (error) => error)
+  yield* Stream.runForEach(lines, (what) =>
+    Effect.match(CircuitBreaker.protect(calls[what]!, fleet.get("processes")), {
+      onSuccess: (value) => value,
+      onFailure: (error) => (error._tag === "CircuitOpen" ? error.state : error._tag)
+    }).pipe(Effect.flatMap(Console.log), Effect.forkScoped({ startImmediately: true }))
+  )
 })
 
-const store = Persistence.layerStoreRedis({ probeLease: "500 millis" }).pipe(
+const store = Persistence.layerStoreRedis({ probeLease: "5 seconds" }).pipe(
   Layer.provide(NodeRedis.layer({ url: `redis://127.0.0.1:${port}` }))
 )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Reasons } from "@holdfast/core"
 import { Timeout } from "@holdfast/resilience"
-import { Cause, Clock, Duration, Effect, Exit, Fiber } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -113,6 +113,35 @@ describe("Timeout", () => {
         assert.strictEqual(stopped, 1)
         assert.isTrue(Exit.hasInterrupts(exitOf(fiber)!))
       }
+    })
+  )
+
+  it.effect("G9 stops its timer at once when the caller is interrupted, however long the finalizers take", () =>
+    Effect.gen(function* () {
+      let sleeping = 0
+      const real = yield* Clock.Clock
+      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+        sleep: (duration: Duration.Duration) =>
+          Effect.suspend(() => {
+            sleeping++
+            return Effect.ensuring(
+              real.sleep(duration),
+              Effect.sync(() => void sleeping--)
+            )
+          })
+      })
+      const finalizing = yield* Deferred.make<void>()
+      const work = Effect.never.pipe(Effect.onInterrupt(() => Deferred.await(finalizing)))
+      const fiber = yield* Effect.forkChild(
+        work.pipe(Timeout.timeout("1 second"), Effect.provideService(Clock.Clock, clock)),
+        { startImmediately: true }
+      )
+      assert.strictEqual(sleeping, 1)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+      yield* TestClock.adjust(0)
+      assert.strictEqual(sleeping, 0)
+      yield* Deferred.succeed(finalizing, undefined)
+      yield* Fiber.join(interrupting)
     })
   )
 
