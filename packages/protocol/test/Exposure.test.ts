@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Identity, Reasons, TransportError } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
-import { Cause, Effect, ErrorReporter } from "effect"
+import { Cause } from "effect"
 
 const io = ["check filesystem state", "verify file permissions"]
 const network = ["check network connectivity", "retry the request"]
@@ -275,101 +275,4 @@ describe("ExposurePolicy.standard", () => {
     assert.strictEqual(Projection.toHttp(failure, options).message, "internal error")
     assert.deepStrictEqual(Projection.toLog(failure, options).hints, configuration)
   })
-})
-
-describe("ExposurePolicy.make", () => {
-  const notFound = subjectOf(new Reasons.NotFound())
-
-  it("lets the code win over the category, and the category over the default, member by member", () => {
-    const policy = ExposurePolicy.make({
-      byCode: { "biz.not_found": { http_status: 404 } },
-      byCategory: { biz: { http_status: 418, default_hints: ["look elsewhere"] } },
-      otherwise: ExposurePolicy.contract
-    })
-    assert.deepStrictEqual(ExposurePolicy.decide(policy, notFound), {
-      http_status: 404,
-      visibility: "public",
-      default_hints: ["look elsewhere"],
-      retryable: false
-    })
-    assert.strictEqual(ExposurePolicy.decide(policy, subjectOf(new Reasons.Conflict())).http_status, 418)
-    assert.strictEqual(ExposurePolicy.decide(policy, subjectOf(new Reasons.SystemError())).http_status, 500)
-  })
-
-  it("opens nothing by default", () => {
-    assert.deepStrictEqual(ExposurePolicy.decide(ExposurePolicy.make({}), notFound), {
-      http_status: 500,
-      visibility: "internal",
-      default_hints: [],
-      retryable: false
-    })
-  })
-
-  it("lets a rule see metadata and causes", () => {
-    const policy = ExposurePolicy.make({
-      byCategory: {
-        sys: ({ causes, metadata }) => ({
-          http_status: causes.some(({ code }) => code === "sys.timeout") ? 504 : 500,
-          default_hints: [`tenant ${metadata["tenant"]}`]
-        })
-      }
-    })
-    const failure = new Reasons.SystemError({ cause: new Reasons.Timeout() })
-    const causes = ErrorSnapshot.of(failure).source_frames
-    const decision = ExposurePolicy.decide(policy, { ...subjectOf(failure), causes, metadata: { tenant: "acme" } })
-    assert.strictEqual(decision.http_status, 504)
-    assert.deepStrictEqual(decision.default_hints, ["tenant acme"])
-  })
-
-  it("does not take a code for a member of Object.prototype", () => {
-    for (const code of ["valueOf", "constructor", "__proto__"]) {
-      const policy = ExposurePolicy.make({ byCode: {}, otherwise: ExposurePolicy.contract })
-      const subject = { ...notFound, identity: { ...notFound.identity, code } }
-      assert.strictEqual(ExposurePolicy.decide(policy, subject).http_status, 400, code)
-    }
-  })
-})
-
-describe("A broken policy", () => {
-  const closed = { http_status: 500, visibility: "internal", default_hints: [], retryable: false }
-  const broken: ReadonlyArray<readonly [string, ExposurePolicy.Policy]> = [
-    [
-      "throws",
-      () => {
-        throw new Error("no")
-      }
-    ],
-    ["answers nothing", () => undefined as never],
-    ["answers a status that is no error", (subject) => ({ ...ExposurePolicy.contract(subject), http_status: 200 })],
-    ["answers a status that is no number", (subject) => ({ ...ExposurePolicy.contract(subject), http_status: NaN })],
-    ["invents a visibility", (subject) => ({ ...ExposurePolicy.contract(subject), visibility: "secret" as never })],
-    [
-      "answers hints that are no texts",
-      (subject) => ({ ...ExposurePolicy.contract(subject), default_hints: [1] as never })
-    ]
-  ]
-  it.each(broken)("that %s gives a 500 that shows nothing", (_name, policy) => {
-    const failure = new Reasons.NotFound({ detail: "order 7" })
-    assert.deepStrictEqual<unknown>(ExposurePolicy.decide(policy, subjectOf(failure)), closed)
-    assert.strictEqual(Projection.toHttp(failure, { policy }).message, "not found error")
-  })
-
-  it.effect("is reported to the error reporters, and the failure still leaves", () =>
-    Effect.gen(function* () {
-      const reported: Array<unknown> = []
-      const reporter = ErrorReporter.make(({ cause }) => {
-        reported.push(Cause.squash(cause))
-      })
-      const defect = new Error("the policy is broken")
-      const snapshot = yield* ErrorSnapshot.make(new Reasons.NotFound()).pipe(
-        Effect.provideService(ExposurePolicy.ExposurePolicy, () => {
-          throw defect
-        }),
-        Effect.provide(ErrorReporter.layer([reporter]))
-      )
-      assert.strictEqual(snapshot.identity.code, "biz.not_found")
-      assert.deepStrictEqual<unknown>(snapshot.decision, closed)
-      assert.deepStrictEqual(reported, [defect])
-    })
-  )
 })

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Failure, Operation, Reasons, Redaction } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
 import { Cause, Effect, Exit, Schema } from "effect"
-import * as ProblemDetails from "effect/http/ProblemDetails"
 import { ioError, raised, threeLayers } from "./support.ts"
 
 const causeOf = (effect: Effect.Effect<unknown, unknown>): Cause.Cause<unknown> => {
@@ -210,31 +209,6 @@ describe("A projection", () => {
     const before = Object.getOwnPropertyNames(failure)
     Projection.toLog(failure)
     assert.deepStrictEqual(Object.getOwnPropertyNames(failure), before)
-  })
-})
-
-describe("Projection.toProblem", () => {
-  const decode = Schema.decodeUnknownSync(ProblemDetails.Schema)
-
-  it("is read back by Effect's own codec", () => {
-    const problem = Projection.toProblem(new Reasons.NotFound({ detail: "order 7" }), {
-      typeBase: "https://errors.example.org/",
-      instance: "urn:uuid:1",
-      policy: ExposurePolicy.standard
-    })
-    assert.deepStrictEqual(decode(JSON.parse(JSON.stringify(problem))), problem)
-    assert.strictEqual(
-      Projection.stringify(problem),
-      `{"type":"https://errors.example.org/biz.not_found","title":"not found error","status":404,"detail":"order 7",` +
-        `"instance":"urn:uuid:1","code":"biz.not_found","category":"biz","visibility":"public","retryable":false,"hints":[]}`
-    )
-  })
-
-  it("has a blank type and no detail where there is nothing to say", () => {
-    const problem = Projection.toProblem(new Reasons.SystemError({ detail: "disk /dev/sda1" }))
-    assert.strictEqual(problem.type, "about:blank")
-    assert.notProperty(problem, "detail")
-    assert.notProperty(problem, "instance")
   })
 })
 

@@ -95,7 +95,8 @@ describe("A decision of the standard policy", () => {
         http_status: 500,
         visibility: "internal",
         default_hints: [],
-        retryable: false
+        retryable: false,
+        title: "internal error"
       })
     })
   }

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Identity, Reasons } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
+import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as fc from "fast-check"
 import { Sealed } from "./arbitrary.ts"
 
@@ -9,6 +10,31 @@ const standard = { policy: ExposurePolicy.standard } as const
 
 const stamped = (id?: string) =>
   ErrorSnapshot.stamp(ErrorSnapshot.of(new Reasons.NotFound()), id === undefined ? {} : { id })
+
+describe("Projection.toProblem", () => {
+  const decode = Schema.decodeUnknownSync(ProblemDetails.Schema)
+
+  it("is read back by Effect's own codec", () => {
+    const problem = Projection.toProblem(new Reasons.NotFound({ detail: "order 7" }), {
+      typeBase: "https://errors.example.org/",
+      instance: "urn:uuid:1",
+      policy: ExposurePolicy.standard
+    })
+    assert.deepStrictEqual(decode(JSON.parse(JSON.stringify(problem))), problem)
+    assert.strictEqual(
+      Projection.stringify(problem),
+      `{"type":"https://errors.example.org/biz.not_found","title":"not found error","status":404,"detail":"order 7",` +
+        `"instance":"urn:uuid:1","code":"biz.not_found","category":"biz","visibility":"public","retryable":false,"hints":[]}`
+    )
+  })
+
+  it("has a blank type and no detail where there is nothing to say", () => {
+    const problem = Projection.toProblem(new Reasons.SystemError({ detail: "disk /dev/sda1" }))
+    assert.strictEqual(problem.type, "about:blank")
+    assert.notProperty(problem, "detail")
+    assert.notProperty(problem, "instance")
+  })
+})
 
 describe("A problem of a stamped snapshot", () => {
   it.effect("names the occurrence and the trace", () =>

@@ -92,12 +92,15 @@ export interface Attempt {
   readonly defects: ReadonlyArray<unknown>
 }
 
+/** What leaves where nobody can say what may. */
+const broken: ExposureDecision = { ...closed, title: "internal error" }
+
 /** Asks a policy, and keeps what it threw. Total. */
 export const attempt = (policy: Policy, subject: Subject): Attempt => {
   try {
     return { decision: fenced(checked(policy(subject)), subject), defects: [] }
   } catch (defect) {
-    return { decision: closed, defects: [defect] }
+    return { decision: broken, defects: [defect] }
   }
 }
 
