@@ -4,7 +4,7 @@ import { Failure, Identity, Reasons, Redaction } from "@holdfast/core"
 import { ExposurePolicy } from "@holdfast/protocol"
 import { ApiEdge } from "@holdfast/protocol/http-api"
 import { HttpEdge } from "@holdfast/protocol/http"
-import { Effect, ErrorReporter, Layer, Redacted, Schema } from "effect"
+import { Effect, ErrorReporter, Layer, Redacted, References, Schema } from "effect"
 import * as fc from "fast-check"
 import { HttpBody, HttpClient, HttpRouter } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiClient, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
@@ -64,6 +64,15 @@ const handlers = HttpApiBuilder.group(Api, "orders", (handlers) =>
 
 const reported: Array<string> = []
 
+/** It hears of a failure as often as it is reported, which `ErrorReporter.make` does not. */
+const everyReport: ErrorReporter.ErrorReporter = {
+  [ErrorReporter.TypeId]: ErrorReporter.TypeId,
+  report: ({ cause, fiber }) => {
+    const { correlation_id } = fiber.getRef(References.CurrentLogAnnotations)
+    reported.push(`${Identity.of(cause).code} ${String(correlation_id)}`)
+  }
+}
+
 const edge: HttpEdge.Options = {
   prefer: "problem",
   titles: { de: { "biz.api.sold_out": "ausverkauft", "http.503": "gerade nicht da" } },
@@ -77,7 +86,7 @@ const served = HttpRouter.serve(
   Layer.provideMerge(NodeHttpServer.layerTest),
   Layer.provideMerge(Layer.succeed(ExposurePolicy.ExposurePolicy, ExposurePolicy.standard)),
   Layer.provideMerge(Layer.succeed(Redaction.Redaction, Redaction.make({ keys: ["shelf"] }))),
-  Layer.provideMerge(ErrorReporter.layer([ErrorReporter.make(({ error }) => void reported.push(error.message))]))
+  Layer.provideMerge(ErrorReporter.layer([everyReport]))
 )
 
 const order = (sku: string) =>
@@ -175,7 +184,7 @@ layer(served)("An HttpApi with declared failures", (it) => {
       const { headers, json } = yield* posted(`{"sku":"none","count":1}`, { "x-correlation-id": "req-7" })
       assert.strictEqual(headers["x-correlation-id"], "req-7")
       assert.match(String(json["instance"]), /^urn:occurrence:[0-9a-f]{32}$/)
-      assert.deepStrictEqual(reported, ["not found error: no such sku"])
+      assert.deepStrictEqual(reported, ["biz.not_found req-7"])
     })
   )
 

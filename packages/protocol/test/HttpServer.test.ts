@@ -264,6 +264,9 @@ describe("Content negotiation", () => {
     [`application/json;v="a,b;q=0";q=0.2, application/problem+json;q=0.3`, problemJson],
     ["APPLICATION/PROBLEM+JSON", problemJson],
     ["application/json;q=0, */*", problemJson],
+    ["application/json;q=0", problemJson],
+    ["application/problem+json;q=0", json],
+    ["application/json;q=0, application/problem+json;q=0", json],
     ["application/*;q=0.1, application/problem+json;q=0.2", problemJson],
     ["application/json;q=0.001, application/problem+json;q=0.002", problemJson],
     [`"unclosed, application/problem+json`, problemJson],
@@ -272,10 +275,31 @@ describe("Content negotiation", () => {
 
   table("problem", [
     ["application/problem+json;q=0, */*", json],
+    ["application/problem+json;q=0", json],
     ["*/*", problemJson],
     ["text/html", problemJson],
     ["application/json", json]
   ])
+
+  it.effect("reads headers that came twice as one list, and gives no name back that came twice", () =>
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const text = yield* Effect.promise(
+        () =>
+          new Promise<string>((resolve) => {
+            let got = ""
+            const socket = connect(Number(new URL(HttpServer.formatAddress(address)).port), "127.0.0.1")
+            socket.on("data", (data) => (got += data.toString())).on("close", () => resolve(got))
+            socket.write(
+              "GET /missing HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: application/json;q=0.1\r\n" +
+                "accept: application/problem+json\r\nx-correlation-id: a\r\nx-correlation-id: b\r\n\r\n"
+            )
+          })
+      )
+      assert.match(text, /content-type: application\/problem\+json/i)
+      assert.match(text, /x-correlation-id: [0-9a-f]{32}\r/i)
+    }).pipe(Effect.provide(served({})))
+  )
 
   withServer(
     "survives languages that are none",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Identity, Operation, Reasons } from "@holdfast/core"
+import { Identity, Operation, Reasons, Redaction } from "@holdfast/core"
 import { LogEdge, Projection, RemoteFailure } from "@holdfast/protocol"
 import { Cause, Effect, ErrorReporter, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
@@ -97,6 +97,15 @@ describe("A log line", () => {
         `{"a":1,"self":"[circular]"} [{"b":2},{"b":2}] ` +
         `{"big":"10n","run":"() => 1","error":{"inner":"RangeError: far"}} [unprintable]`
     )
+  })
+
+  it("masks members by the redaction policy in force, whatever they are", () => {
+    const entry = entryOf(
+      Effect.logInfo({ shelf: 7, list: [{ shelf: { deep: true } }] }).pipe(
+        Effect.provideService(Redaction.Redaction, Redaction.make({ keys: ["shelf"] }))
+      )
+    )
+    assert.strictEqual(entry["message"], `{"shelf":"<redacted>","list":[{"shelf":"<redacted>"}]}`)
   })
 
   it("survives annotations that are cyclic, big or traps", () => {

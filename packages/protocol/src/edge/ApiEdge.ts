@@ -62,11 +62,11 @@ interface Seen {
   readonly isAnswer: boolean
 }
 
-/** A failure that answers a request: in the words, under the headers and with the report of the edge around it. */
+/** A failure that answers a request: in the words and under the headers of the edge around it. `HttpApi` has reported it. */
 const seen = (failure: Failure.Any, status: number): Effect.Effect<Seen> =>
   Effect.withFiber((fiber) => {
     const request = Effect.serviceOption(HttpServerRequest)
-    const options = fiber.getRef(InForce)
+    const { options } = fiber.getRef(InForce)
     return Effect.flatMap(request, (given) => {
       if (given._tag === "None") {
         return Effect.map(met(failure, { carry: "all", status }), ({ snapshot }): Seen => ({
@@ -76,9 +76,8 @@ const seen = (failure: Failure.Any, status: number): Effect.Effect<Seen> =>
         }))
       }
       return Effect.gen(function* () {
-        const { audience, headers, report, snapshot } = yield* told(failure, { ...options, carry: "all" }, status)
+        const { audience, headers, snapshot } = yield* told(failure, { ...options, carry: "all" }, status)
         yield* HttpEffect.appendPreResponseHandler((_, response) => Effect.succeed(setHeaders(response, headers)))
-        yield* report
         return { snapshot, audience, isAnswer: true }
       }).pipe(Effect.provideService(HttpServerRequest, given.value))
     })
@@ -107,7 +106,7 @@ export interface problem<S extends Known> extends Schema.Codec<
  * secret, and where the fields take more than 16 KiB, the problem goes without `failure`.
  *
  * The status is fixed here, because the document says it; what else is said goes by the policies of the fiber when the failure
- * is answered. Inside of `HttpEdge.layer` its `audience`, its `titles` and its headers hold here, too, and the failure is reported.
+ * is answered. Inside of `HttpEdge.layer` its `audience`, its `titles` and its headers hold here, too.
  *
  * - `status`: default: the declared one, else that of `ExposurePolicy.standard`. A policy in force that gives another one does
  *   not change it. `typeBase`: default `urn:failure:`.

@@ -19,14 +19,18 @@ const weightOf = (accepted: ReadonlyArray<readonly [string, number]>, type: stri
   return Math.max(0, ...accepted.filter(([name]) => name === range).map(([, q]) => q))
 }
 
-const explicit = (accepted: ReadonlyArray<readonly [string, number]>, type: string): boolean =>
-  accepted.some(([name, q]) => name === type && q > 0)
+/** Whether a type is asked for by its name, refused by it, or not named at all. */
+const named = (accepted: ReadonlyArray<readonly [string, number]>, type: string): number => {
+  const given = accepted.filter(([name]) => name === type).map(([, q]) => q)
+  return given.length === 0 ? 0 : Math.max(...given) > 0 ? 1 : -1
+}
 
 /** What a failure is written as. */
 export type Format = "json" | "problem"
 
 /**
- * The format that a caller asks for. Of two it weighs the same it gets the one it names, else the preferred one: an error
+ * The format that a caller asks for. Of two it weighs the same it gets the one it names, and not the one it refuses by its
+ * name, else the preferred one: an error
  * is better answered in a format nobody asked for than not at all.
  */
 export const formatFor = (accept: string | undefined, preferred: Format): Format => {
@@ -35,9 +39,8 @@ export const formatFor = (accept: string | undefined, preferred: Format): Format
   const json = weightOf(accepted, "application/json")
   const problem = weightOf(accepted, "application/problem+json")
   if (json !== problem) return json > problem ? "json" : "problem"
-  const named = [explicit(accepted, "application/json"), explicit(accepted, "application/problem+json")]
-  if (named[0] === named[1]) return preferred
-  return named[0] ? "json" : "problem"
+  const byName = named(accepted, "application/json") - named(accepted, "application/problem+json")
+  return byName === 0 ? preferred : byName > 0 ? "json" : "problem"
 }
 
 /** The locales that a caller reads, most wanted first. */

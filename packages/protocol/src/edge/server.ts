@@ -10,7 +10,7 @@ import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
 import { formatFor } from "./accept.ts"
 import { look } from "./look.ts"
-import { InForce, type Options, type Told, told } from "./told.ts"
+import { correlationOf, InForce, type Options, type Told, told } from "./told.ts"
 import { isServersOwn } from "./translate.ts"
 
 const answer = (
@@ -79,7 +79,7 @@ const watched = (response: HttpServerResponse.HttpServerResponse, options: Optio
 /**
  * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
  * `ErrorReporter`s of the fiber, once and under the name that a problem gives it (`instance`). An error that brings its own
- * answer along (`HttpServerRespondable`) gives that one. A body that fails when its head is already on the way breaks off, and is
+ * answer along (`HttpServerRespondable`) gives that one. Every log entry of the request has its `correlation_id`. A body that fails when its head is already on the way breaks off, and is
  * reported. A caller who leaves stops the effect; that is no failure. Of several global middlewares of a router the first one
  * is the outermost: what fails in one outside of this one is answered by the server.
  *
@@ -102,13 +102,15 @@ export const handled = <E, R>(
   self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
-  Effect.catchCause(
-    Effect.flatMap(Effect.provideService(self, InForce, options), (response) => watched(response, options)),
-    (cause) => {
-      const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
-      const own = look(() => ownAnswer(cause), undefined)
-      return own === undefined ? ours : Effect.catchCause(own, () => ours)
-    }
+  Effect.flatMap(correlationOf(options), (correlation) =>
+    Effect.catchCause(
+      Effect.flatMap(self, (response) => watched(response, options)),
+      (cause) => {
+        const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
+        const own = look(() => ownAnswer(cause), undefined)
+        return own === undefined ? ours : Effect.catchCause(own, () => ours)
+      }
+    ).pipe(Effect.provideService(InForce, { options, correlation }), Effect.annotateLogs("correlation_id", correlation))
   )
 
 /**

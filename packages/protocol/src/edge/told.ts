@@ -29,20 +29,34 @@ export interface Options {
   readonly format?: Format
 }
 
-/** The options of the edge that a request is inside of. */
-export const InForce: Context.Reference<Options> = Context.Reference("@holdfast/protocol/edge/InForce", {
-  defaultValue: (): Options => ({})
+/** The edge that a request is inside of, and the name that the request goes by. */
+export interface Edge {
+  readonly options: Options
+  readonly correlation: string | undefined
+}
+
+/** The innermost edge. */
+export const InForce: Context.Reference<Edge> = Context.Reference("@holdfast/protocol/edge/InForce", {
+  defaultValue: (): Edge => ({ options: {}, correlation: undefined })
 })
 
 const requestId = /^[\w.:+/=-]{1,128}$/
 
-/** The caller's own name for the request, else that of the trace, else a new one. */
-const correlationId = (given: string | undefined): Effect.Effect<string> =>
-  given !== undefined && requestId.test(given)
-    ? Effect.succeed(given)
-    : Effect.option(Effect.currentSpan).pipe(
-        Effect.flatMap((span) => (Option.isSome(span) ? Effect.succeed(span.value.traceId) : freshId))
-      )
+const defaultHeader = "x-correlation-id"
+
+/** The caller's own name for the request, else that of the trace, else a new one; within an edge the one it has already. */
+export const correlationOf = ({
+  correlationHeader = defaultHeader
+}: Options): Effect.Effect<string, never, HttpServerRequest> =>
+  Effect.gen(function* () {
+    const { correlation } = yield* InForce
+    if (correlation !== undefined) return correlation
+    const { headers } = yield* HttpServerRequest
+    const given = headers[correlationHeader.toLowerCase()]
+    if (given !== undefined && requestId.test(given)) return given
+    const span = yield* Effect.option(Effect.currentSpan)
+    return Option.isSome(span) ? span.value.traceId : yield* freshId
+  })
 
 /** A failure as the caller of a request is told of it. */
 export interface Told {
@@ -61,14 +75,14 @@ export const told = (
 ): Effect.Effect<Told, never, HttpServerRequest> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest
-    const { carry, correlationHeader = "x-correlation-id", format, titles } = options
+    const { carry, correlationHeader = defaultHeader, format, titles } = options
     const given = options.audience ?? "client"
     const audience = typeof given === "function" ? look(() => given(request), "client") : given
     const said = look(() => translated(error, request), { error })
     const locales = localesOf(request.headers["accept-language"])
     const one = yield* met(said.error, { audience, carry, format, titles, locales, status: said.status ?? status })
     const pause = one.snapshot.retry_after_ms
-    const correlation = yield* correlationId(request.headers[correlationHeader.toLowerCase()])
+    const correlation = yield* correlationOf(options)
     return {
       snapshot: one.snapshot,
       audience,
