@@ -1,5 +1,5 @@
 import type { ProblemDetails } from "effect/http/ProblemDetails"
-import type { Occurrence } from "../snapshot/occurrence.ts"
+import type { Occurrence } from "../snapshot/schema.ts"
 import { carriedFor } from "./carry.ts"
 import { detailFor, hintsFor, type Options, readsDetail, reasonFor, snapshotOf } from "./input.ts"
 

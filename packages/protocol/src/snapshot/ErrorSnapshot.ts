@@ -20,9 +20,9 @@ export {
   type Missing,
   type Parameters
 } from "./localize.ts"
-export { Occurrence, stamp } from "./occurrence.ts"
+export { stamp } from "./occurrence.ts"
 export { Violation } from "./violations.ts"
-export { Context, DiagnosticReport, ErrorSnapshot, Metadata, schemaVersion, SourceFrame } from "./schema.ts"
+export { Context, DiagnosticReport, ErrorSnapshot, Metadata, Occurrence, schemaVersion, SourceFrame } from "./schema.ts"
 
 /**
  * The snapshot of any error, or of a `Cause`. Total: never throws, never changes what it is given, and is bounded in size

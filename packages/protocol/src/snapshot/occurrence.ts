@@ -1,22 +1,6 @@
-import { DateTime, Effect, Option, Random, Schema } from "effect"
+import { DateTime, Effect, Option, Random } from "effect"
 import { derived } from "./ours.ts"
-import type { ErrorSnapshot } from "./schema.ts"
-
-/** When and where one failure happened. */
-export const Occurrence = Schema.Struct({
-  /** Names this one occurrence: 32 hexadecimal digits. */
-  id: Schema.String,
-  /** When, in UTC (ISO 8601). */
-  time: Schema.String,
-  /** The span it happened in, if any. */
-  trace_id: Schema.optionalKey(Schema.String),
-  span_id: Schema.optionalKey(Schema.String),
-  /** Who had it. */
-  service: Schema.optionalKey(Schema.String),
-  /** Which attempt it was, from 1. */
-  attempt: Schema.optionalKey(Schema.Int)
-})
-export type Occurrence = typeof Occurrence.Type
+import type { ErrorSnapshot, Occurrence } from "./schema.ts"
 
 const word = Effect.map(Random.nextIntBetween(0, 2 ** 32), (n) => n.toString(16).padStart(8, "0"))
 

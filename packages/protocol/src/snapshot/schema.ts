@@ -3,7 +3,6 @@ import { Schema } from "effect"
 import { ExposureDecision, Undeclared } from "../exposure/decision.ts"
 import { CarriedFailure } from "./carried.ts"
 import { Metadata } from "./metadata.ts"
-import { Occurrence } from "./occurrence.ts"
 import { Violation } from "./violations.ts"
 
 export { Metadata } from "./metadata.ts"
@@ -43,6 +42,22 @@ export const DiagnosticReport = Schema.Struct({
   context: Schema.Array(Context)
 })
 export type DiagnosticReport = typeof DiagnosticReport.Type
+
+/** When and where one failure happened. */
+export const Occurrence = Schema.Struct({
+  /** Names this one occurrence: 32 hexadecimal digits. */
+  id: Schema.String,
+  /** When, in UTC (ISO 8601). */
+  time: Schema.String,
+  /** The span it happened in, if any. */
+  trace_id: Schema.optionalKey(Schema.String),
+  span_id: Schema.optionalKey(Schema.String),
+  /** Who had it. */
+  service: Schema.optionalKey(Schema.String),
+  /** Which attempt it was, from 1. */
+  attempt: Schema.optionalKey(Schema.Int)
+})
+export type Occurrence = typeof Occurrence.Type
 
 /** The version this package writes and reads. */
 export const schemaVersion = 1

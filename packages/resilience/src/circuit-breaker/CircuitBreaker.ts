@@ -16,7 +16,7 @@ export { type Fleet, fleet, type FleetOptions, StoreUnavailable } from "./fleet.
 export type { Guard } from "./guard.ts"
 export { keyed, type KeyedCircuitBreaker, type KeyedOptions } from "./keyed.ts"
 export type { Mode, Outcome, State } from "./machine.ts"
-export type { Transition } from "./observe.ts"
+export type { Transition } from "./transition.ts"
 export type { HalfOpenOptions, Options } from "./options.ts"
 export { type Outcomes, outcomeOf } from "./outcome.ts"
 export type { Health } from "./shell.ts"

@@ -1,7 +1,7 @@
 import type { Reasons } from "@holdfast/core"
 import type { Effect, Stream, Types } from "effect"
 import type { AnyFiber } from "../internal/fiber.ts"
-import type { Transition } from "./observe.ts"
+import type { Transition } from "./transition.ts"
 
 export const GuardId = "~@holdfast/resilience/CircuitBreaker"
 

@@ -1,6 +1,6 @@
 import { Clock, Context, type Duration } from "effect"
 import type { State } from "../circuit-breaker/machine.ts"
-import type { Transition } from "../circuit-breaker/observe.ts"
+import type { Transition } from "../circuit-breaker/transition.ts"
 import type { AnyFiber } from "../internal/fiber.ts"
 
 /** What every event has. */

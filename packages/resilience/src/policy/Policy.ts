@@ -10,7 +10,8 @@ import { read } from "./config.ts"
 import type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Step } from "./options.ts"
 import { build, buildRecommended, type Pipeline, type Policy } from "./pipeline.ts"
 
-export type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Stage, Step } from "./options.ts"
+export type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Step } from "./options.ts"
+export type { Stage } from "./stage.ts"
 export type { Health, Policy } from "./pipeline.ts"
 export { database, http } from "./presets.ts"
 

@@ -1,6 +1,8 @@
 import * as Backoff from "../backoff/Backoff.ts"
 import { type At, refuse, under } from "../internal/options.ts"
-import { type Compiled, format } from "./options.ts"
+import type { Budget } from "../budget/budget.ts"
+import type { Step } from "./options.ts"
+import { type Compiled, compile, format } from "./stage.ts"
 
 const reasons = {
   fallback: "two answer for each other",
@@ -9,7 +11,7 @@ const reasons = {
 } as const
 
 /** Orders and pairs that cannot mean what they say, with what to write instead. */
-export const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
+const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
   if (stages.length === 0) {
     refuse(at, "must have at least one of fallback, timeout, retry, circuitBreaker, attemptTimeout")
   }
@@ -61,4 +63,16 @@ export const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
       }
     }
   }
+}
+
+/** Checks the stages one by one, then their order. A refusal says where under `at`. */
+export const compileAll = (
+  at: At,
+  steps: ReadonlyArray<readonly [place: string, step: Step]>,
+  name: string,
+  budget?: Budget
+): ReadonlyArray<Compiled> => {
+  const stages = steps.map(([place, step]) => compile(under(at, place), step, place, name, budget))
+  checkOrder(at, stages)
+  return stages
 }

@@ -8,9 +8,10 @@ import { Deadline } from "../deadline/reference.ts"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import * as Fallback from "../fallback/run.ts"
 import { retried } from "../retry/loop.ts"
-import { type Plan as RetryPlan, Run } from "../retry/run.ts"
+import type { Plan as RetryPlan } from "../retry/plan.ts"
+import { Run } from "../retry/run.ts"
 import * as Limit from "../timeout/limit.ts"
-import type { Compiled } from "./options.ts"
+import type { Compiled } from "./stage.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 

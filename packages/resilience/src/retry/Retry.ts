@@ -8,10 +8,11 @@ import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { Idempotent } from "./idempotent.ts"
 import * as Policy from "./policy.ts"
 import { retried } from "./loop.ts"
-import type { Plan } from "./run.ts"
+import type { Plan } from "./plan.ts"
 
 export { Idempotent } from "./idempotent.ts"
-export type { Attempt, Options, Retry } from "./policy.ts"
+export type { Attempt } from "./plan.ts"
+export type { Options, Retry } from "./policy.ts"
 
 type Retry<E = unknown, X = never, R = never, A = unknown> = Policy.Retry<E, X, R, A>
 

@@ -2,7 +2,8 @@ import { Effect } from "effect"
 import { budgetOf } from "../budget/budget.ts"
 import { RetryBudget } from "../budget/RetryBudget.ts"
 import { nowOf } from "../internal/fiber.ts"
-import { type Plan, Run } from "./run.ts"
+import type { Plan } from "./plan.ts"
+import { Run } from "./run.ts"
 
 /** The effect, again and again while the plan allows. */
 export const retried = (

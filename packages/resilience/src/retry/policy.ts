@@ -19,7 +19,7 @@ import {
   predicateOr,
   type Table
 } from "../internal/options.ts"
-import type { Plan } from "./run.ts"
+import type { Attempt, Plan } from "./plan.ts"
 
 const TypeId = "~@holdfast/resilience/Retry"
 
@@ -36,15 +36,6 @@ export interface Retry<in E = unknown, out X = never, out R = never, in A = unkn
     readonly _R: Types.Covariant<R>
     readonly _A: Types.Contravariant<A>
   }
-}
-
-/** What `onRetry` is told about the attempt that failed. */
-export interface Attempt<out E> {
-  /** Number of the attempt that failed, 1 for the first call. */
-  readonly attempt: number
-  /** How long the policy waits before the next one. */
-  readonly delay: Duration.Duration
-  readonly failure: E
 }
 
 export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknown> {

@@ -1,36 +1,17 @@
 import { Classifier, Reasons } from "@holdfast/core"
 import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
-import { type Backoff, isBackoff } from "../backoff/Backoff.ts"
+import { isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
 import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
-import type { Counters } from "../internal/counters.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
 import { Idempotent } from "./idempotent.ts"
-import type { Attempt } from "./policy.ts"
+import type { Plan } from "./plan.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 
 type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, unknown>>>
-
-/** The options of a policy, decoded. Times in milliseconds. */
-export interface Plan {
-  readonly name: string
-  readonly attempts: number
-  readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>
-  readonly maxElapsed: number
-  readonly when: ((failure: unknown, code: string) => boolean) | undefined
-  readonly unwanted: ((value: unknown) => boolean) | undefined
-  readonly discard: ((value: unknown) => Any) | undefined
-  readonly maxHint: number
-  readonly wrap: boolean
-  readonly guardNested: boolean
-  readonly budget: Budget | undefined
-  readonly onRetry: ((attempt: Attempt<unknown>) => Any) | undefined
-  readonly retries: Counters
-  readonly givenUp: Counters
-}
 
 /** One attempt that did not give what it should. */
 interface Spent {

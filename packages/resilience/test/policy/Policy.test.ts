@@ -5,7 +5,7 @@ import { dependency, type Script } from "@holdfast/resilience/testing"
 import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
-import type { Compiled } from "../../src/policy/options.ts"
+import type { Compiled } from "../../src/policy/stage.ts"
 import { nest } from "../../src/policy/run.ts"
 
 const failure = () => new Reasons.NetworkError({})
