@@ -1,7 +1,17 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Failure, type Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Deadline, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
-import { Cause, Context, Deferred, Effect, Exit, Fiber } from "effect"
+import {
+  Backoff,
+  CircuitBreaker,
+  Deadline,
+  Events,
+  Fallback,
+  Policy,
+  Retry,
+  RetryBudget,
+  Timeout
+} from "@holdfast/resilience"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, type Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
 /** A failure that no policy does anything about by default. */
@@ -10,6 +20,11 @@ class Refused extends Failure.Tagged<Refused>()("ContractRefused", {}, { code: "
 class Database extends Context.Service<Database, string>()("test/contract/Database") {}
 
 const Tenant = Context.Reference<string>("test/contract/Tenant", { defaultValue: () => "none" })
+
+class Retries extends Retry.Service<Retries>()("contract/Retries") {}
+class Limited extends Timeout.Service<Limited>()("contract/Limited", "1 minute") {}
+class Answered extends Fallback.Service<Answered>()("contract/Answered", { value: "never used" }) {}
+class Guarded extends CircuitBreaker.Service<Guarded>()("contract/Guarded") {}
 
 type Protect = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, unknown, R>
 
@@ -59,6 +74,20 @@ const policies: ReadonlyArray<readonly [string, Effect.Effect<Protect, unknown>]
       (policy) => Policy.protect(policy)
     )
   ],
+  [
+    "Policy, with a fallback and a budget of its own",
+    Effect.map(
+      Policy.make("contract", {
+        fallback: { value: "never used", when: ["sys.timeout"] },
+        timeout: "1 minute",
+        retry: {},
+        retryBudget: RetryBudget.inFlight(),
+        circuitBreaker: { openFor: Schedule.exponential("1 second") },
+        attemptTimeout: "30 seconds"
+      }),
+      (policy): Protect => Policy.protect(policy) as Protect
+    )
+  ],
   ["Policy, retry alone", Effect.map(Policy.make("contract", { retry: {} }), (policy) => Policy.protect(policy))],
   [
     "Policy, another order",
@@ -67,6 +96,13 @@ const policies: ReadonlyArray<readonly [string, Effect.Effect<Protect, unknown>]
       (policy) => Policy.protect(policy)
     )
   ],
+  ...[Retries, Limited, Answered, Guarded].map((Service): readonly [string, Effect.Effect<Protect>] => [
+    `a service: ${Service.key}`,
+    Effect.succeed((self) =>
+      (Service.protect as Protect)(self).pipe(Effect.provide(Service.layer as unknown as Layer.Layer<never>))
+    )
+  ]),
+  ["told to a listener that throws", Effect.succeed(Events.listen(() => assert.fail("nobody asked")))],
   ["Fallback", Effect.succeed((self) => Fallback.value(self, "never used") as typeof self)],
   [
     "Fallback.chain",

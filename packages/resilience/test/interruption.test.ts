@@ -149,6 +149,26 @@ const busy: ReadonlyArray<readonly [string, Make]> = [
     )
   ],
   [
+    "Policy, with a fallback and a budget of its own",
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("fallback", {
+        fallback: { orElse: () => Effect.sleep(5), when: ["InterruptionBusy"] },
+        timeout: 200,
+        retry: { attempts: 5, backoff: Backoff.constant(3) },
+        retryBudget: RetryBudget.inFlight(),
+        circuitBreaker: first,
+        attemptTimeout: 50
+      })
+      return {
+        protect: Policy.protect(policy),
+        after: Effect.map(policy.health, ({ circuitBreaker, retryBudget }) => {
+          isSpotless(circuitBreaker!)
+          assert.strictEqual(retryBudget!.left, 3)
+        })
+      }
+    })
+  ],
+  [
     "Policy, another order",
     policed(
       Policy.ordered("other", [

@@ -106,6 +106,88 @@ describe("a pipeline from configuration", () => {
     })
   )
 
+  it.effect("says whatever code can say with values: each stage has the options that it would have from code", () =>
+    Effect.gen(function* () {
+      const file = from({
+        all: {
+          timeout: { after: "20 seconds", operation: "pay" },
+          retry: {
+            attempts: "Infinity",
+            maxElapsed: "8 seconds",
+            maxHint: "0",
+            when: "NetworkError, sys.timeout",
+            nested: "give_up",
+            exhausted: "wrap",
+            backoff: {
+              kind: "listed",
+              delays: ["1 second", "2 seconds"],
+              jitter: { upTo: "99 millis" },
+              cap: "3 seconds"
+            }
+          },
+          retryBudget: { window: { percent: 0.5, minPerSecond: 1, timeToLive: "5 seconds" } },
+          circuitBreaker: {
+            trip: {
+              consecutive: 4,
+              failureRate: { threshold: 0.25, window: { calls: 40 }, minimumCalls: 20 },
+              slowRate: { slowerThan: "1 second", window: { time: "1 minute" }, minimumCalls: 5, inFlight: "false" }
+            },
+            openFor: { kind: "decorrelated", base: "1 second", version: 1, cap: "1 minute" },
+            halfOpen: { concurrent: 2, successes: 3, outOf: 4, maxWait: "9 seconds" },
+            maxHint: "5 minutes",
+            outcomes: { NotFound: "ignored", "sys.timeout": "success" },
+            mode: "metrics_only"
+          },
+          attemptTimeout: { after: "2 seconds", disconnect: "true" },
+          measure: "true"
+        }
+      })
+      const { consecutive, failureRate, slowRate } = CircuitBreaker
+      const policy = yield* Policy.fromConfig("all").pipe(Effect.provide(file))
+      const options = {
+        timeout: { after: "20 seconds", operation: "pay" },
+        retry: {
+          attempts: Infinity,
+          maxElapsed: "8 seconds",
+          maxHint: 0,
+          when: ["NetworkError", "sys.timeout"],
+          nested: "give_up",
+          exhausted: "wrap",
+          backoff: Backoff.listed(["1 second", "2 seconds"], { jitter: { upTo: "99 millis" }, cap: "3 seconds" })
+        },
+        circuitBreaker: {
+          trip: CircuitBreaker.anyOf(
+            consecutive(4),
+            failureRate({ threshold: 0.25, window: { calls: 40 }, minimumCalls: 20 }),
+            slowRate({ slowerThan: "1 second", window: { time: "1 minute" }, minimumCalls: 5, inFlight: false })
+          ),
+          openFor: Backoff.decorrelated("1 second", { version: 1, cap: "1 minute" }),
+          halfOpen: { concurrent: 2, successes: 3, outOf: 4, maxWait: "9 seconds" },
+          maxHint: "5 minutes",
+          outcomes: { NotFound: "ignored", "sys.timeout": "success" },
+          mode: "metrics_only"
+        },
+        attemptTimeout: { after: "2 seconds", disconnect: true }
+      } as const
+      for (const { kind, options: read, place } of policy.stages) {
+        const { backoff, openFor, ...rest } = options[place as keyof typeof options] as Record<string, unknown>
+        const { backoff: readBackoff, openFor: readOpenFor, ...readRest } = read as unknown as Record<string, unknown>
+        assert.deepStrictEqual(readRest, rest, kind)
+        for (const [one, other] of [
+          [readBackoff, backoff],
+          [readOpenFor, openFor]
+        ]) {
+          assert.deepStrictEqual(
+            (one as Backoff.Backoff | undefined)?.formula,
+            (other as Backoff.Backoff | undefined)?.formula
+          )
+        }
+      }
+      assert.strictEqual((yield* policy.health).retryBudget?.rule, "50% of 5s, 1 per second")
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "metrics_only")
+    })
+  )
+
   it.effect("has defaults for what is not configured", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.fromConfig("p", { path: "db", defaults: Policy.database }).pipe(
