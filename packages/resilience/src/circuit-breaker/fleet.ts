@@ -13,6 +13,7 @@ import type { Transition } from "./transition.ts"
 import { decode, type Options } from "./options.ts"
 import { hintOf, outcomeOf } from "./outcome.ts"
 import type { Rule } from "./rule.ts"
+import { type Scheduled, unscheduled } from "./schedule.ts"
 
 /**
  * The store that holds the circuits cannot be asked. Transient, and nobody's fault but the store's.
@@ -42,7 +43,7 @@ export class StoreUnavailable extends Failure.Tagged<StoreUnavailable>()(
 ) {}
 
 /** The options of {@link fleet}: those of one breaker that a store can hold. Anything else is refused, with the reason. */
-export interface FleetOptions<OnStoreError extends "allow" | "fail" = "allow" | "fail"> extends Options {
+export interface FleetOptions<OnStoreError extends "allow" | "fail" = "allow" | "fail"> extends Scheduled<Options> {
   /**
    * What a call does when the store cannot be asked: `"allow"` runs it, unrecorded; `"fail"` fails it with
    * {@link StoreUnavailable}. Default: `"allow"`.
@@ -83,7 +84,7 @@ const tripOf = (at: At, rule: Rule): Store.TripPolicy => {
 
 const fleetTable = { onStoreError: oneOf("allow", "fail") }
 
-const checked = (at: At, options: FleetOptions) => {
+const checked = (at: At, options: Omit<FleetOptions, "openFor"> & Pick<Options, "openFor">) => {
   const { halfOpen, mode, onStoreError = "allow" } = options
   const settings = decode(at, options, fleetTable)
   if (mode !== undefined && mode !== "automatic") {
@@ -174,7 +175,9 @@ export const fleet = <const OnStoreError extends "allow" | "fail" = "allow">(
   Store.CircuitBreakerStore | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const settings = yield* refusing(() => checked(placeOf("CircuitBreaker", options.name), options))
+    const at = placeOf("CircuitBreaker", options.name)
+    const plain = yield* unscheduled(at, options)
+    const settings = yield* refusing(() => checked(at, plain))
     const store = yield* Store.CircuitBreakerStore
     const observer = new Observer(options.name)
     yield* Effect.withFiber((fiber) => Effect.sync(() => observer.register(fiber)))

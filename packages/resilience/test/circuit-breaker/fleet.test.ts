@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NodeRedis } from "@effect/platform-node"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Schedule, Stream } from "effect"
 import { CircuitBreaker as Persistence } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { spawn, spawnSync } from "node:child_process"
@@ -96,6 +96,23 @@ describe("a circuit that a fleet shares", () => {
       yield* CircuitBreaker.protect(works, fleet.get("eu"))
       yield* Effect.yieldNow
       assert.deepStrictEqual(seen, ["eu closed open", "eu open half_open", "eu half_open closed"])
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("takes a schedule of open times, as a breaker of one process does", () =>
+    Effect.gen(function* () {
+      const guard = (yield* make({
+        trip: CircuitBreaker.consecutive(1),
+        openFor: Schedule.exponential("1 second")
+      })).get("s")
+      const waits: Array<number> = []
+      for (let i = 0; i < 3; i++) {
+        yield* Effect.exit(CircuitBreaker.protect(fails, guard))
+        const { retryAfter } = yield* Effect.flip(CircuitBreaker.protect(works, guard))
+        waits.push(Duration.toMillis(retryAfter!))
+        yield* TestClock.adjust(retryAfter!)
+      }
+      assert.deepStrictEqual(waits, [1000, 2000, 4000])
     }).pipe(Effect.provide(store))
   )
 

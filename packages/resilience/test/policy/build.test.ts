@@ -188,6 +188,20 @@ describe("a pipeline from configuration", () => {
     })
   )
 
+  it.effect("goes before the defaults option by option, inside of sections, too", () =>
+    Effect.gen(function* () {
+      const halfOpen = { successes: 3, outOf: 4 }
+      const defaults = { circuitBreaker: { halfOpen, outcomes: { NotFound: "ignored" } } } as const
+      const { stages } = yield* Policy.fromConfig("p", { defaults }).pipe(
+        Effect.provide(from({ p: { circuitBreaker: { halfOpen: { outOf: 5 }, outcomes: { Timeout: "success" } } } }))
+      )
+      assert.deepStrictEqual<unknown>(stages[0]?.options, {
+        halfOpen: { successes: 3, outOf: 5 },
+        outcomes: { NotFound: "ignored", Timeout: "success" }
+      })
+    })
+  )
+
   it.effect("has defaults for what is not configured", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.fromConfig("p", { path: "db", defaults: Policy.database }).pipe(
