@@ -389,7 +389,7 @@ describe("what cannot work", () => {
     Effect.gen(function* () {
       const directory = yield* temporary
       const receiver = yield* Receiver.make()
-      const args = ["--config", config(directory), "--endpoint", receiver.endpoint, "--pace", "50", samples[0]!]
+      const args = ["--config", config(directory), "--endpoint", receiver.endpoint, "--pace", "2000", samples[0]!]
       yield* start(args)
       yield* until(Effect.map(receiver.count, ({ distinct }) => distinct > 0))
       const second = yield* runToEnd(args)
