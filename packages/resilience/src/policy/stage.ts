@@ -46,6 +46,10 @@ const describeOpen = (formula: Formula): string =>
 
 const describeFormula = ({ cap, growth, jitter }: Formula): string => {
   const spread = jitter.kind === "none" ? "" : ` ${jitter.kind} jitter`
+  if (growth.kind === "listed") {
+    const [first, more] = [growth.delays.slice(0, 3).map(format).join(", "), growth.delays.length > 3 ? ", …" : ""]
+    return `${first}${more}${spread}`
+  }
   return `${growth.kind.replace("_", " ")} ${format(growth.base)}${spread} up to ${format(cap)}`
 }
 

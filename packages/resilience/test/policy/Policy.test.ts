@@ -2,7 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker, Deadline, Policy, type Timeout } from "@holdfast/resilience"
 import { dependency, type Script } from "@holdfast/resilience/testing"
-import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random } from "effect"
+import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random, Schedule } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
 import type { Compiled } from "../../src/policy/stage.ts"
@@ -50,6 +50,15 @@ describe("a pipeline", () => {
       assert.strictEqual(
         String(yield* Policy.ordered("reports", [Policy.circuitBreaker({}), Policy.retry({ attempts: 2 })])),
         "reports: CircuitBreaker(5 failures in a row, open 1m) → Retry(2 attempts, exponential 100ms full jitter up to 20s)"
+      )
+      assert.strictEqual(
+        String(
+          yield* Policy.make("slow start", {
+            retry: { backoff: Backoff.listed(["1 second", "5 seconds"]) },
+            circuitBreaker: { openFor: Schedule.exponential("1 second") }
+          })
+        ),
+        "slow start: Retry(3 attempts, 1s, 5s) → CircuitBreaker(5 failures in a row, open 1s, 2s, 4s, …)"
       )
     })
   )
