@@ -13,7 +13,7 @@ import {
 } from "../projection/schema.ts"
 import { ErrorSnapshot, schemaVersion } from "../snapshot/schema.ts"
 
-/** The version of every format here. Members may be added without a new one; see the migration rule in the README. */
+/** The version of every format here. Members may be added without a new one; see the migration rule in `docs/wire-formats.md`. */
 export const version = schemaVersion
 
 const formats: Readonly<Record<string, Schema.Constraint>> = {
