@@ -159,7 +159,7 @@ describe("Without `carry`", () => {
   )
   const sentInternal = raised(new Reasons.Timeout({ detail: "7 s", retryAfter: 1500 }), Operation.doing("wait"))
 
-  // The table of the README.
+  // The table of docs/wire-formats.md.
   const kept: Readonly<Record<Format, ReadonlyArray<string>>> = {
     http: ["code", "detail", "status", "visibility", "hints"],
     rpc: ["code", "reason", "detail", "status", "visibility", "hints", "retryable"],
