@@ -229,6 +229,8 @@ describe("types", () => {
     expectTypeOf(Retry.retry(self, Retry.make())).toEqualTypeOf<Kept>()
     expectTypeOf(self.pipe(Retry.retry(Retry.make({ attempts: 5 })))).toEqualTypeOf<Kept>()
     expectTypeOf(Retry.retry(self, Retry.make({ exhausted: "wrap" }))).toEqualTypeOf<Wrapped>()
+    // Beside the effect, the options know what it fails with.
+    expectTypeOf(Retry.retry(self, { when: (failure) => failure._tag.length > 0 })).toEqualTypeOf<Kept>()
     expectTypeOf(self.pipe(Retry.retry(Retry.make({ exhausted: "wrap" })))).toEqualTypeOf<Wrapped>()
   })
 

@@ -154,3 +154,16 @@ describe("types", () => {
     assert.isTrue(Effect.isEffect(Fallback.protect(self, narrow)))
   })
 })
+
+describe("services of one name", () => {
+  class Own extends Context.Service<Own, string>()("payments") {}
+  class Pipeline extends Policy.Service<Pipeline>()("payments", { timeout: "1 second" }) {}
+  class Breaker extends CircuitBreaker.Service<Breaker>()("payments") {}
+
+  it.effect("do not take each other's place", () =>
+    Effect.gen(function* () {
+      const answer = yield* Effect.succeed("paid").pipe(Breaker.protect, Pipeline.protect)
+      assert.deepStrictEqual([answer, yield* Own], ["paid", "mine"])
+    }).pipe(Effect.provide(Layer.mergeAll(Pipeline.layer, Breaker.layer, Layer.succeed(Own)("mine"))))
+  )
+})

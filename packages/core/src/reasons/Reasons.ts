@@ -245,7 +245,8 @@ export class RetriesExhausted extends Failure.Tagged<RetriesExhausted>()(
   },
   {
     code: "sys.retries_exhausted",
-    detail: ({ attempts }) => `failed after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`,
+    detail: ({ attempts, limit }) =>
+      `failed after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}${limit === "attempts" ? "" : ` (${limit})`}`,
     severity: "Error",
     http: 503,
     grpc: "UNAVAILABLE"

@@ -39,7 +39,7 @@ export const translated = (error: unknown, { method }: HttpServerRequest): Trans
   if (!isHttpServerError(primary)) return { error }
   switch (primary.reason._tag) {
     case "RouteNotFound":
-      return { error: new Reasons.NotFound({ detail: `no route for ${method}` }), status: 404 }
+      return { error: new Reasons.NotFound({ detail: `no route for ${method} at this path` }), status: 404 }
     case "RequestParseError":
       return unreadable(primary, primary.reason.reason)
     default:

@@ -186,7 +186,7 @@ export interface ServiceClass<Self, Id extends string> extends PolicyService<Sel
 export const Service =
   <Self>() =>
   <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> =>
-    serviceOf<CircuitBreaker>(id, {
+    serviceOf<CircuitBreaker>("CircuitBreaker", id, {
       make: make({ ...options, name: id }),
       fromConfig: (path) => fromConfig(id, path, options),
       protect

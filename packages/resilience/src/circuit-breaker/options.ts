@@ -1,4 +1,4 @@
-import { Duration, type Exit, Predicate, Schema } from "effect"
+import { Duration, type Exit, Predicate } from "effect"
 import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
 import {
   type At,
@@ -9,6 +9,7 @@ import {
   name,
   notNegative,
   oneOf,
+  perName,
   positive,
   refuse,
   section,
@@ -84,10 +85,7 @@ export const table: Table<Options> = {
   halfOpen: section,
   maxHint: notNegative,
   classify: functionOf("from an exit to an outcome"),
-  outcomes: guarded(
-    'tags or codes with "success", "failure" or "ignored"',
-    Schema.is(Schema.Record(Schema.NonEmptyString, Schema.Literals(["success", "failure", "ignored"])))
-  ),
+  outcomes: perName('"success", "failure" or "ignored"', "success", "failure", "ignored"),
   mode: oneOf("automatic", "isolated", "disabled", "metrics_only")
 }
 

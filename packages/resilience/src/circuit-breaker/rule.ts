@@ -106,7 +106,7 @@ const describeWindow = (window: WindowRule): string =>
 export const describeRule = (rule: Rule): string => {
   switch (rule.kind) {
     case "consecutive":
-      return `${rule.failures} failures in a row`
+      return rule.failures === 1 ? "1 failure" : `${rule.failures} failures in a row`
     case "failure_rate":
       return `${share(rule.threshold)} failures of ${describeWindow(rule.window)}, at least ${rule.minimumCalls}`
     case "slow_rate": {

@@ -255,7 +255,7 @@ export const Service =
     options: Run.Whole<E, B, E2, R>
   ): ServiceClass<Self, Id, E, B, E2, R> => {
     const given = { name: id, ...options } as Run.Whole<never, unknown, unknown, unknown>
-    return serviceOf<AnyFallback>(id, {
+    return serviceOf<AnyFallback>("Fallback", id, {
       make: refusing(() => madeOf(Run.planOf(placeOf("Fallback", id), given))),
       fromConfig: (path) =>
         Effect.flatMap(read(path, Run.forms), (found) =>

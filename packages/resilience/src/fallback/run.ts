@@ -5,7 +5,7 @@ import { type Forms, inCode, text, texts } from "../internal/config.ts"
 import { emit } from "../events/event.ts"
 import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
 import { isNamed } from "../internal/named.ts"
-import { type At, check, functionOf, given, name, predicateOr, refuse, type Table } from "../internal/options.ts"
+import { type At, check, functionOf, given, name, predicateOrNames, refuse, type Table } from "../internal/options.ts"
 
 export interface Options<in E> {
   /**
@@ -34,7 +34,7 @@ export interface Plan {
   readonly orElse: (failure: unknown) => Any
 }
 
-export const table: Table<Options<unknown>> = { when: predicateOr("tags and codes"), name }
+export const table: Table<Options<unknown>> = { when: predicateOrNames, name }
 
 const whole: Table = { ...table, value: given, orElse: functionOf("from a failure to an effect") }
 

@@ -45,10 +45,18 @@ export const number = leaf((text, at) => {
 
 const units = /^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)s?$|^Infinity$/
 
+/** What people write in files, and what a policy prints. */
+const short: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours", d: "days" }
+
 const parseDuration = (text: string, at: At): Duration.Input => {
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text)
   if (units.test(text)) return text as Duration.Input
-  return refuse(at, "must be a duration such as 30 seconds, or a number of milliseconds")
+  const [, amount, unit] = /^(-?\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
+  if (unit !== undefined) return `${amount} ${short[unit]}` as Duration.Input
+  return refuse(
+    at,
+    "must be a duration: a number of milliseconds, or one with a unit such as 500ms, 30s, 5m, 1h or 30 seconds, 5 minutes, 1 hour"
+  )
 }
 
 export const duration: Form<Duration.Input> = leaf(parseDuration)

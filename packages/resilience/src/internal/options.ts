@@ -129,11 +129,25 @@ export const given: Field<unknown> = { what: "must be given", is: (u): u is unkn
 export const functionOf = (what: string): Field<Function> =>
   satisfying(`must be a function ${what}`, Predicate.isFunction)
 
-/** A predicate, or a list of what it would look for. */
-export const predicateOr = (others: string): Field<Function | ReadonlyArray<string>> =>
-  field(
-    `must be a function of the failure, or a list of ${others}`,
-    Schema.Union([Schema.declare(Predicate.isFunction), Schema.Array(Schema.NonEmptyString)])
+const code = /^(?:biz|conf|logic|sys)(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*)+$/
+
+const tag = /^(?!(?:biz|conf|logic|sys)$)[^\s.*?]+$/
+
+/** Whether a text can name failures: a code by its syntax, a tag by having none of it. What never matches is a mistake. */
+const isName = (text: string): boolean => code.test(text) || tag.test(text)
+
+/** A predicate, or a list of tags and codes that it would look for. */
+export const predicateOrNames = field(
+  "must be a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
+  Schema.Union([Schema.declare(Predicate.isFunction), Schema.Array(Schema.String.check(Schema.makeFilter(isName)))])
+)
+
+/** Something for each of several tags and codes. */
+export const perName = (what: string, ...all: ReadonlyArray<string>): Field<Readonly<Record<string, string>>> =>
+  satisfying(
+    `must be tags (Timeout) or whole codes (sys.timeout) with ${what}`,
+    (u): u is Readonly<Record<string, string>> =>
+      isSection(u) && Object.entries(u).every(([name, one]) => isName(name) && all.includes(one as string))
   )
 
 const isSection = (u: unknown): u is Readonly<Record<string, unknown>> =>

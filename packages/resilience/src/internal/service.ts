@@ -3,7 +3,11 @@ import type { ConfigError } from "@holdfast/core"
 import { Context, Effect, Layer } from "effect"
 
 /** What the class of every policy has. How it protects is said by the policy itself. */
-export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<Self, Id, A> {
+export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<
+  Self,
+  `@holdfast/resilience/${string}/${Id}`,
+  A
+> {
   /** The policy. Whoever provides this one value shares what it remembers. */
   readonly layer: Layer.Layer<Self, ConfigError.InvalidValue>
   /** The same, with the configuration going before the options written here. The path is the service's name by default. */
@@ -11,6 +15,7 @@ export interface PolicyService<Self, Id extends string, A> extends Context.Servi
 }
 
 export const serviceOf = <A>(
+  kind: string,
   id: string,
   policy: {
     readonly make: Effect.Effect<A, ConfigError.InvalidValue>
@@ -18,7 +23,8 @@ export const serviceOf = <A>(
     readonly protect: (self: Effect.Effect<never>, policy: A) => unknown
   }
 ): never => {
-  const Key = Context.Service<never, A>()(id)
+  // A program may well have a retry, a breaker and a service of its own under one name.
+  const Key = Context.Service<never, A>()(`@holdfast/resilience/${kind}/${id}`)
   return Object.assign(Key, {
     layer: Layer.effect(Key, policy.make),
     layerConfig: (path = id) =>

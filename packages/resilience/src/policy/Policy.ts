@@ -197,15 +197,18 @@ export const fromConfig = <const O extends Options = {}>(
   options: { readonly path?: string | undefined; readonly defaults?: O | undefined } = {}
 ): Effect.Effect<Policy<FromConfig | Added<O>, Answers<O>, Needs<O>>, ConfigError.InvalidValue> => {
   const { defaults = {}, path = name } = options
-  return Effect.flatMap(read(path, defaults), (found) =>
-    buildRecommended(placeIn(path), name, { path, defaults }, found)
+  return Effect.flatMap(ConfigProvider.ConfigProvider, (provider) =>
+    Effect.flatMap(read(path, defaults), (found) =>
+      buildRecommended(placeIn(path), name, { path, defaults, provider }, found)
+    )
   )
 }
 
 export interface ReloadOptions<E = never, R = never> {
   /** Where the options stand. Default: the path they were read from, or the name of the pipeline. */
   readonly path?: string | undefined
-  /** Gives the configuration of the moment, as of a file that has changed. Default: the `ConfigProvider` that is there. */
+  /** Gives the configuration of the moment: a file has to be read again, because a provider made from it never changes.
+   * Default: the `ConfigProvider` that is provided, else the one that the options were read from. */
   readonly provider?: Effect.Effect<ConfigProvider.ConfigProvider, E, R> | undefined
 }
 
@@ -284,7 +287,7 @@ export const Service =
     id: Id,
     options: O
   ): ServiceClass<Self, Id, Added<O>, Answers<O>, Needs<O>> =>
-    serviceOf<Policy<unknown, unknown, unknown>>(id, {
+    serviceOf<Policy<unknown, unknown, unknown>>("Policy", id, {
       make: make<Options>(id, options),
       fromConfig: (path) => fromConfig<Options>(id, { path, defaults: options }),
       protect

@@ -1,5 +1,5 @@
 import type { ConfigError } from "@holdfast/core"
-import { Effect, Function, Pipeable, Semaphore, type Types } from "effect"
+import { ConfigProvider, Context, Effect, Function, Pipeable, Semaphore, type Types } from "effect"
 import { type Budget, budgetOf } from "../budget/budget.ts"
 import { describeRule, type Kind, ruleOf } from "../budget/kinds.ts"
 import * as RetryBudget from "../budget/RetryBudget.ts"
@@ -48,8 +48,9 @@ export interface Policy<out X = never, out B = never, out R = never> extends Pip
    */
   readonly reconfigure: (options: Options) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
-   * Reads the options again from the `ConfigProvider`, and takes them as `reconfigure` does. What is not configured is as it
-   * was written in code. The path is the one it was read from, or its name.
+   * Reads the options again, and takes them as `reconfigure` does: from the `ConfigProvider` that is provided here, else from
+   * the one they were read from. What is not configured is as it was written in code. The path is the one it was read from,
+   * or its name.
    */
   readonly reload: (path?: string) => Effect.Effect<void, ConfigError.InvalidValue>
   /** `payments: Timeout(30s) → Retry(3 attempts, …) → CircuitBreaker(…) → Timeout(2s)`. */
@@ -67,6 +68,7 @@ interface Parts {
 interface Origin {
   readonly path: string
   readonly defaults: Options
+  readonly provider?: ConfigProvider.ConfigProvider
 }
 
 export class Pipeline extends Pipeable.Class implements Policy {
@@ -121,7 +123,16 @@ export class Pipeline extends Pipeable.Class implements Policy {
   }
 
   reload(path = this.#origin.path): Effect.Effect<void, ConfigError.InvalidValue> {
-    return this.#take(read(path, this.#origin.defaults), placeIn(path))
+    const { defaults, provider } = this.#origin
+    const again = Effect.withFiber<Options, ConfigError.InvalidValue>((fiber) => {
+      const options = read(path, defaults)
+      // The default provider knows the environment only, and whoever reloads rarely thinks of providing one.
+      const isProvided = Context.getOrUndefined(fiber.context, ConfigProvider.ConfigProvider) !== undefined
+      return provider === undefined || isProvided
+        ? options
+        : Effect.provideService(options, ConfigProvider.ConfigProvider, provider)
+    })
+    return this.#take(again, placeIn(path))
   }
 
   #take(

@@ -45,6 +45,7 @@ const describeOpen = (formula: Formula): string =>
     : describeFormula(formula)
 
 const describeFormula = ({ cap, growth, jitter }: Formula): string => {
+  if (growth.base === 0 && jitter.kind === "none") return "no wait"
   const spread = jitter.kind === "none" ? "" : ` ${jitter.kind} jitter`
   if (growth.kind === "listed") {
     const [first, more] = [growth.delays.slice(0, 3).map(format).join(", "), growth.delays.length > 3 ? ", …" : ""]
@@ -53,14 +54,15 @@ const describeFormula = ({ cap, growth, jitter }: Formula): string => {
   return `${growth.kind.replace("_", " ")} ${format(growth.base)}${spread} up to ${format(cap)}`
 }
 
-const describeFallback = (options: FallbackOptions): string => {
-  const what = options.orElse === undefined ? "value" : "effect"
-  const { when } = options
-  return `Fallback(${what}${when === undefined ? "" : typeof when === "function" ? ", if chosen" : `, if ${when.join(" or ")}`})`
-}
+const describeWhen = (when: FallbackOptions["when"]): ReadonlyArray<string> =>
+  when === undefined ? [] : [typeof when === "function" ? "if chosen" : `if ${when.join(" or ")}`]
 
-const describeRetry = (plan: RetryPlan): string => {
-  const parts = [`${plan.attempts} attempts`, describeBackoff(plan.backoff)]
+const describeFallback = ({ orElse, when }: FallbackOptions): string =>
+  `Fallback(${[orElse === undefined ? "value" : "effect", ...describeWhen(when)].join(", ")})`
+
+const describeRetry = (plan: RetryPlan, { when }: RetryOptions): string => {
+  const attempts = `${plan.attempts} ${plan.attempts === 1 ? "attempt" : "attempts"}`
+  const parts = [attempts, describeBackoff(plan.backoff), ...describeWhen(when)]
   if (plan.maxElapsed !== Infinity) parts.push(`within ${format(plan.maxElapsed)}`)
   if (plan.budget !== undefined) parts.push(plan.budget.rule)
   return `Retry(${parts.join(", ")})`
@@ -83,7 +85,7 @@ export const compile = (at: At, step: Step, place: string, name: string, budget:
     }
     case "retry": {
       const plan = planOfRetry(at, budget === undefined ? { name, ...step.options } : { name, ...step.options, budget })
-      return { ...step, place, plan, text: describeRetry(plan) }
+      return { ...step, place, plan, text: describeRetry(plan, step.options) }
     }
     case "circuitBreaker": {
       const settings = decode(at, { ...(step.options as CircuitBreaker.Options), name })

@@ -88,17 +88,9 @@ export const retry: {
     self: Effect.Effect<A, E, R>,
     policy: Retry<E0, X, R2, A0>
   ): Effect.Effect<A, E | X, R | R2>
-  <
-    A extends A0,
-    E extends E0,
-    R,
-    E0 = unknown,
-    R2 = never,
-    const Exhausted extends "original" | "wrap" = "original",
-    A0 = unknown
-  >(
+  <A, E, R, R2 = never, const Exhausted extends "original" | "wrap" = "original">(
     self: Effect.Effect<A, E, R>,
-    options: Policy.Options<E0, R2, Exhausted, A0>
+    options: Policy.Options<NoInfer<E>, R2, Exhausted, NoInfer<A>>
   ): Effect.Effect<A, E | Added<Exhausted>, R | R2>
 } = combinator(
   (policy: Policy.AnyRetry | Policy.Options<never, unknown, "original">): Plan =>
@@ -178,7 +170,7 @@ export const Service =
     options: Policy.Options<E, R, Exhausted, A> = {}
   ): ServiceClass<Self, Id, E, Added<Exhausted>, R, A> => {
     const given = { name: id, ...options } as Policy.Options<never, unknown, "original">
-    return serviceOf<Policy.AnyRetry>(id, {
+    return serviceOf<Policy.AnyRetry>("Retry", id, {
       make: refusing(() => Policy.make(placeOf("Retry", id), given)),
       fromConfig: (path) =>
         Effect.flatMap(read(path, Policy.forms), (found) =>

@@ -16,7 +16,7 @@ import {
   notNegativeOrInfinity,
   oneOf,
   positive,
-  predicateOr,
+  predicateOrNames,
   type Table
 } from "../internal/options.ts"
 import type { Attempt, Plan } from "./plan.ts"
@@ -91,7 +91,7 @@ const table: Table<Options<unknown, unknown, "original">> = {
   attempts: countOrInfinity(1),
   backoff: guarded("a Backoff or a Schedule", (u): u is unknown => isBackoff(u) || Schedule.isSchedule(u)),
   maxElapsed: positive,
-  when: predicateOr("tags and codes"),
+  when: predicateOrNames,
   unwanted: functionOf("of the result"),
   discard: functionOf("from a result to an effect"),
   budget: guarded("a RetryBudget", (u): u is RetryBudget => Predicate.hasProperty(u, BudgetId)),

@@ -110,7 +110,7 @@ export interface ServiceClass<Self, Id extends string> extends PolicyService<Sel
 export const Service =
   <Self>() =>
   <const Id extends string>(id: Id, limit: Duration.Input | Options): ServiceClass<Self, Id> =>
-    serviceOf<Timeout>(id, {
+    serviceOf<Timeout>("Timeout", id, {
       make: refusing(() => new Made(planOf(placeOf("Timeout", id), limit))),
       fromConfig: (path) =>
         Effect.flatMap(readOne(path, form), (found) =>

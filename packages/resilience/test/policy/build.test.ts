@@ -220,7 +220,7 @@ describe("a pipeline from configuration", () => {
   )
 
   it.effect.each([
-    [{ timeout: "soon" }, "p.timeout: must be a duration such as 30 seconds, or a number of milliseconds"],
+    [{ timeout: "soon" }, "p.timeout: must be a duration: a number of milliseconds, or one with a unit such as 500ms"],
     [{ timeout: "0" }, "p.timeout: must be a duration greater than 0 ms"],
     [
       { timeout: { after: "0" } },

@@ -135,6 +135,24 @@ describe("a policy that is reloaded on every element of a stream", () => {
 })
 
 describe("a reload", () => {
+  it.effect("reads from where the options were read, unless another provider is given", () =>
+    Effect.gen(function* () {
+      let timeout = "1s"
+      // A provider that follows its source, as the one of the environment does.
+      const living = ConfigProvider.make((path) => from({ db: { timeout } }).load(path))
+      const policy = yield* Policy.fromConfig("db").pipe(Effect.provideService(ConfigProvider.ConfigProvider, living))
+      timeout = "1500ms"
+      yield* policy.reload()
+      assert.strictEqual(String(policy), "db: Timeout(1s 500ms)")
+      yield* Effect.provideService(
+        policy.reload(),
+        ConfigProvider.ConfigProvider,
+        from({ db: { timeout: "2 minutes" } })
+      )
+      assert.strictEqual(String(policy), "db: Timeout(2m)")
+    })
+  )
+
   it.effect("keeps the budget while its rule is the same", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.make("p", { retry: { attempts: 1 }, retryBudget: RetryBudget.tokens({ max: 4 }) })
