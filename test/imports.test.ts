@@ -9,7 +9,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "..")
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   core: ["effect"],
   resilience: ["effect", "@holdfast/core"],
-  protocol: ["effect", "@holdfast/core"],
+  protocol: ["effect", "@holdfast/core", "@bufbuild/protobuf"],
   otlp: ["effect", "@holdfast/core", "@holdfast/resilience"]
 }
 

@@ -56,6 +56,10 @@ const statusOf = (bytes: Uint8Array) => {
   return { ...status, details: Object.fromEntries(details), names: details.map(([name]) => name) }
 }
 
+/** As HTTP/2 counts a list of headers. */
+const sizeOf = (trailers: Readonly<Record<string, string>>): number =>
+  Object.entries(trailers).reduce((size, [name, value]) => size + name.length + value.length + 32, 0)
+
 const standard = { policy: ExposurePolicy.standard } as const
 
 describe("Projection.toGrpc", () => {
@@ -158,15 +162,51 @@ describe("Projection.toGrpc", () => {
       carry: "all",
       localization: { titles: { de: { "biz.grpc.refused": "abgelehnt" } }, locales: ["de"] }
     } as const
-    const kept = [60_000, 16_000, 8192, 2000, 1].map((budget) => {
+    const kept = [60_000, 16_000, 9000, 3000, 1].map((budget) => {
       const { details, trailers } = Projection.toGrpc(failure, { ...everything, budget })
-      assert.isAtMost(trailers["grpc-status-details-bin"].length, Math.max(1024, budget))
+      assert.isAtMost(sizeOf(trailers), Math.max(1024, budget))
       return statusOf(details).names
     })
     assert.deepStrictEqual(kept[0], ["ErrorInfo", "RetryInfo", "BadRequest", "LocalizedMessage", "RequestInfo", "Help"])
     for (let i = 1; i < kept.length; i++) assert.deepStrictEqual(kept[i], kept[i - 1]!.slice(0, kept[i]!.length))
     assert.deepStrictEqual(kept.at(-1), ["ErrorInfo"])
-    assert.isAtMost(Projection.toGrpc(failure, everything).trailers["grpc-status-details-bin"].length, 8192)
+    assert.isAtMost(sizeOf(Projection.toGrpc(failure, everything).trailers), 8192)
+  })
+
+  it("keeps the text within its trailer, and cuts neither an escape nor a character", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("漢", "😀", "ä", "a", "%", "\n"),
+        fc.nat(3),
+        fc.constantFrom(1, 2000, 8192),
+        (char, shift, budget) => {
+          const detail = "x".repeat(shift) + char.repeat(3000)
+          const { message, trailers } = Projection.toGrpc(new Reasons.NotFound({ detail }), { budget })
+          assert.isAtMost(trailers["grpc-message"].length, 1100)
+          assert.isAtMost(sizeOf(trailers), Math.max(1024, budget))
+          assert.strictEqual(decodeURIComponent(trailers["grpc-message"]), message)
+          assert.isTrue(detail.startsWith(message.replace("… [truncated]", "")))
+        }
+      )
+    )
+  })
+
+  it("says nothing but code and text where even the names are too long", () => {
+    const classify = () => ({ ...Reasons.NotFound.declared, code: `biz.${"long".repeat(60)}` })
+    const { details, trailers } = Projection.toGrpc(new Error("漢".repeat(5000)), {
+      classify,
+      domain: "漢".repeat(200),
+      audience: "operator",
+      budget: 1
+    })
+    assert.isAtMost(sizeOf(trailers), 1024)
+    assert.deepStrictEqual(statusOf(details).names, [])
+  })
+
+  it("writes a pause that rounds to a whole second as that second", () => {
+    const failure = new Reasons.RateLimited({ retryAfter: Duration.millis(999.9999999) })
+    const { RetryInfo } = statusOf(Projection.toGrpc(failure, standard).details).details
+    assert.deepStrictEqual(RetryInfo, { retryDelay: { seconds: 1 } })
   })
 })
 
@@ -228,6 +268,43 @@ describe("RemoteFailure.decodeGrpc", () => {
         assert.strictEqual(Classifier.classify(failure).retry, "transient")
       }
       assert.isUndefined(Identity.of(yield* RemoteFailure.decodeGrpc({ code: 2, message: "" })).detail ?? undefined)
+    })
+  )
+
+  it.effect("takes a pause that is negative or endless as the shortest or the longest", () =>
+    Effect.gen(function* () {
+      for (const [seconds, millis] of [
+        [-5, 0],
+        [9e15, 2 ** 31],
+        [3, 3000]
+      ] as const) {
+        const value = root.lookupType("google.rpc.RetryInfo").encode({ retryDelay: { seconds } }).finish()
+        const typeUrl = "type.googleapis.com/google.rpc.RetryInfo"
+        const bytes = root
+          .lookupType("google.rpc.Status")
+          .encode({ code: 14, message: "down", details: [{ typeUrl, value }] })
+          .finish()
+        const failure = yield* RemoteFailure.decodeGrpc(bytes)
+        assert.deepStrictEqual(Classifier.retryAfterOf(failure), Duration.millis(millis))
+      }
+    })
+  )
+
+  it.effect("tells a detail that says the same as the title from none", () =>
+    Effect.gen(function* () {
+      const decoded = (failure: Failure.Any) => RemoteFailure.decodeGrpc(Projection.toGrpc(failure).details)
+      assert.strictEqual(
+        (yield* decoded(new Reasons.NotFound({ detail: "not found error" }))).detail,
+        "not found error"
+      )
+      assert.isUndefined((yield* decoded(new Reasons.NotFound())).detail)
+    })
+  )
+
+  it.effect("keeps every character of a text, a leading U+FEFF too", () =>
+    Effect.gen(function* () {
+      const { details } = Projection.toGrpc(new Reasons.NotFound({ detail: "\ufefforder 7" }))
+      assert.strictEqual((yield* RemoteFailure.decodeGrpc(details)).detail, "\ufefforder 7")
     })
   )
 

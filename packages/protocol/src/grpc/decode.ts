@@ -91,11 +91,14 @@ const readable = (details: Uint8Array | string | undefined): Status | undefined 
 const metadataOf = (info: ReadonlyArray<Field>): ReadonlyMap<string, string> =>
   new Map(bytesOf(info, 3).map((bytes) => [textOf(fields(bytes), 1), textOf(fields(bytes), 2)] as const))
 
+/** Nobody waits longer than that, and seconds have 64 bits. */
+const longest = 2 ** 31
+
 const pauseOf = (retry: ReadonlyArray<Field> | undefined): number | undefined => {
   if (retry === undefined) return undefined
   const [bytes] = bytesOf(retry, 1)
   const delay = bytes === undefined ? [] : fields(bytes)
-  return intOf(delay, 1) * 1000 + intOf(delay, 2) / 1e6
+  return Math.min(longest, Math.max(0, intOf(delay, 1) * 1000 + intOf(delay, 2) / 1e6))
 }
 
 /** What cannot be read costs what came along, and not the failure. */
@@ -157,13 +160,15 @@ export const readGrpc = (body: unknown): Said | undefined => {
   const category = metadata.get("category")
   const visibility = metadata.get("visibility")
   const title = metadata.get("title") ?? message
+  const marked = metadata.get("has_detail")
+  const hasDetail = marked === undefined ? message !== title : marked === "true"
   const http = Number(metadata.get("http_status"))
   const said: Said = {
     ...shared,
     code,
     category: isCategory(category) ? category : categoryOf(code),
     reason: title,
-    detail: visibility === "public" && message !== title ? message : null,
+    detail: visibility === "public" && hasDetail ? message : null,
     status: Number.isInteger(http) && http >= 400 && http <= 599 ? http : (statusOf.get(number) ?? null),
     visibility: isVisibility(visibility) ? visibility : "internal",
     retryable: metadata.get("retryable") === "true"

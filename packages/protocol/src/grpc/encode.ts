@@ -4,6 +4,7 @@ import { carriedFor } from "../projection/carry.ts"
 import {
   hintsFor,
   isInside,
+  isPublic,
   messageFor,
   type Options,
   readsDetail,
@@ -12,7 +13,7 @@ import {
   snapshotOf
 } from "../projection/input.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { cut } from "../text.ts"
+import { cut, truncated } from "../text.ts"
 import { codeOf, numbers } from "./codes.ts"
 import { message, type Writer } from "./protobuf.ts"
 
@@ -26,7 +27,10 @@ export interface GrpcOptions extends Options {
   readonly helpBase?: string
   /** Titles in the caller's language, for `LocalizedMessage`. Default: none. */
   readonly localization?: ErrorSnapshot.Localization
-  /** How long `grpc-status-details-bin` may be. Details are dropped until it fits. Default: 8192 characters, at least 1024. */
+  /**
+   * How much room the three trailers may take together, as HTTP/2 counts it: names, values, and 32 for each. Details are dropped
+   * until they fit. Default: 8192 bytes, at least 1024.
+   */
   readonly budget?: number
 }
 
@@ -35,6 +39,7 @@ export interface GrpcStatus {
   /** The number of the canonical code. */
   readonly code: number
   readonly status: GrpcCode
+  /** What fits into `grpc-message`. The details may hold more of it. */
   readonly message: string
   /** A `google.rpc.Status` in protobuf. */
   readonly details: Uint8Array
@@ -59,8 +64,13 @@ const any = (type: string, write: (writer: Writer) => void): Uint8Array =>
 
 const entry = (key: string, value: string) => (w: Writer) => void w.text(1, key).text(2, value)
 
+/** Whether the text is a detail, where comparing it with the title would give the wrong answer. */
+const marked = (hasDetail: boolean, text: string, title: string): Readonly<Record<string, string>> =>
+  hasDetail === (text !== title) ? {} : { has_detail: String(hasDetail) }
+
 /** All details, the ones that are dropped first at the end. */
 const detailsOf = (
+  text: string,
   snapshot: ErrorSnapshot.ErrorSnapshot,
   options: GrpcOptions
 ): ReadonlyArray<() => Uint8Array | undefined> => {
@@ -71,13 +81,15 @@ const detailsOf = (
   const info = (carried: boolean) => () =>
     any("ErrorInfo", (w) => {
       w.text(1, reasonOf(identity.code)).text(2, cut(options.domain ?? "holdfast", short))
+      const title = cut(reasonFor(snapshot, audience), short)
       const metadata: Record<string, string> = {
         code: identity.code,
         category: identity.category,
-        title: cut(reasonFor(snapshot, audience), short),
+        title,
         http_status: String(decision.http_status),
         visibility: decision.visibility,
         retryable: String(decision.retryable),
+        ...(isPublic(snapshot) ? marked(identity.detail !== null, text, title) : {}),
         ...(carried && failure !== undefined ? { failure: JSON.stringify(failure) } : {})
       }
       for (const [key, value] of Object.entries(metadata)) w.message(3, entry(key, value))
@@ -87,11 +99,10 @@ const detailsOf = (
     () =>
       retry_after_ms === undefined
         ? undefined
-        : any("RetryInfo", (w) =>
-            w.message(1, (d) =>
-              d.int(1, Math.floor(retry_after_ms / 1000)).int(2, Math.round((retry_after_ms % 1000) * 1e6))
-            )
-          ),
+        : any("RetryInfo", (w) => {
+            const nanos = Math.round(retry_after_ms * 1e6)
+            w.message(1, (d) => d.int(1, Math.floor(nanos / 1e9)).int(2, nanos % 1e9))
+          }),
     () =>
       violations === undefined || !readsDetail(snapshot, audience)
         ? undefined
@@ -130,39 +141,78 @@ const detailsOf = (
   ]
 }
 
-/** Characters of the base64 form, without padding. */
-const base64Length = (bytes: Uint8Array): number => Math.ceil((bytes.length * 4) / 3)
-
 const statusOf = (code: number, text: string, details: ReadonlyArray<Uint8Array>): Uint8Array =>
   message((w) => {
     w.int(1, code).text(2, text)
     for (const detail of details) w.bytes(3, detail)
   })
 
-/**
- * As many details as fit: what is for debugging goes first, then help, the request, the translation; then what is carried, so
- * that these have room again; then the violations, the pause.
- */
-const fitting = (code: number, text: string, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions) => {
-  const budget = Math.max(least, options.budget ?? room)
-  const all = detailsOf(snapshot, options)
-  const [info, ...others] = all.slice(0, -1).map((make) => make())
-  const fits = (bytes: Uint8Array) => base64Length(bytes) <= budget
-  for (const kept of [others.length, 5, 4, 3, 2]) {
-    const status = statusOf(code, text, [info!, ...others.slice(0, kept).filter((of) => of !== undefined)])
-    if (fits(status)) return status
-  }
-  const bare = all.at(-1)!()!
-  for (const kept of [others.length, 5, 4, 3, 2, 1, 0]) {
-    const status = statusOf(code, text, [bare, ...others.slice(0, kept).filter((of) => of !== undefined)])
-    if (fits(status)) return status
-  }
-  return statusOf(code, cut(text, short), [bare])
-}
+const base64 = (bytes: Uint8Array): string => Base64.encode(bytes).replace(/=+$/, "")
 
 /** `grpc-message` takes printable ASCII; the rest is percent-encoded. */
 const percent = (text: string): string =>
   text.replace(/[^\x20-\x24\x26-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()))
+
+/** As much of a text as takes no more than `limit` characters when it is percent-encoded. */
+const cutEncoded = (text: string, limit: number): string => {
+  let left = limit - percent(text).length
+  if (left >= 0) return text
+  left = limit - percent(truncated).length
+  let taken = ""
+  for (const char of text) {
+    left -= percent(char).length
+    if (left < 0) break
+    taken += char
+  }
+  return taken + truncated
+}
+
+type Sent = Pick<GrpcStatus, "details" | "message" | "trailers">
+
+const sent = (code: number, text: string, limit: number, details: ReadonlyArray<Uint8Array>): Sent => {
+  const bytes = statusOf(code, text, details)
+  const short = cutEncoded(text, limit)
+  return {
+    message: short,
+    details: bytes,
+    trailers: {
+      "grpc-status": String(code),
+      "grpc-message": percent(short),
+      "grpc-status-details-bin": base64(bytes)
+    }
+  }
+}
+
+/** As HTTP/2 counts a list of headers. */
+const sizeOf = ({ trailers }: Sent): number =>
+  Object.entries(trailers).reduce((size, [name, value]) => size + name.length + value.length + 32, 0)
+
+/**
+ * As many details as fit: what is for debugging goes first, then help, the request, the translation; then what is carried, so
+ * that these have room again; then the violations, the pause; then most of the text; and the first one only if its names alone
+ * are too long.
+ */
+const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions): Sent => {
+  const budget = Math.max(least, options.budget ?? room)
+  const text = cut(messageFor(snapshot, options.audience ?? "client"), maxMessage)
+  const all = detailsOf(text, snapshot, options)
+  const [info, ...others] = all.slice(0, -1).map((make) => make())
+  const among = (first: Uint8Array, counts: ReadonlyArray<number>): Sent | undefined => {
+    for (const kept of counts) {
+      const details = [first, ...others.slice(0, kept).filter((of) => of !== undefined)]
+      const status = sent(code, text, maxMessage, details)
+      if (sizeOf(status) <= budget) return status
+    }
+    return undefined
+  }
+  const fits = among(info!, [others.length, 5, 4, 3, 2])
+  if (fits !== undefined) return fits
+  const bare = all.at(-1)!()!
+  const found = among(bare, [others.length, 5, 4, 3, 2, 1, 0])
+  if (found !== undefined) return found
+  const smallest = sent(code, cut(text, short), short, [bare])
+  return sizeOf(smallest) <= budget ? smallest : sent(code, cut(text, short), short, [])
+}
 
 /**
  * The failure as a gRPC status: the canonical code, the text a caller may read, and `google.rpc.Status` with `ErrorInfo`,
@@ -188,17 +238,5 @@ export const toGrpc = (input: unknown, options: GrpcOptions = {}): GrpcStatus =>
   const snapshot = snapshotOf(input, options.localization === undefined ? options : { carry: "public", ...options })
   const status = codeOf(snapshot)
   const code = numbers[status]
-  const text = cut(messageFor(snapshot, options.audience ?? "client"), maxMessage)
-  const details = fitting(code, text, snapshot, options)
-  return {
-    code,
-    status,
-    message: text,
-    details,
-    trailers: {
-      "grpc-status": String(code),
-      "grpc-message": percent(text),
-      "grpc-status-details-bin": Base64.encode(details).replace(/=+$/, "")
-    }
-  }
+  return { code, status, ...fitting(code, snapshot, options) }
 }
