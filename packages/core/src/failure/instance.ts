@@ -106,8 +106,7 @@ function toJSON(this: Any): unknown {
 
 /** A text about a failure without what the failure itself knows to be secret: a detail may repeat what it was given. */
 const withoutOwnSecrets = (failure: Any, text: string): string => {
-  const secrets = Redaction.secretsOf(failure, failure[TypeId].sensitive)
-  return secrets.size === 0 ? text : Redaction.without(text, secrets, mask)
+  return Redaction.secretsOf(failure, failure[TypeId].sensitive).cutFrom(text, mask)
 }
 
 /**

@@ -5,8 +5,10 @@
 import { Context, Redacted } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
 import { namedValue, type Scanner, scanners, suspicious } from "./scanners.ts"
+import { Secrets } from "./secrets.ts"
 
 export type { Scanner } from "./scanners.ts"
+export { Secrets } from "./secrets.ts"
 
 /**
  * A fixed place of a report, addressed apart from the names that users give to fields: `action` is what was being done,
@@ -18,7 +20,10 @@ export type Slot = "detail" | "position" | "action" | "locator" | "message" | "s
 export interface Policy {
   /** Whether a field, metadata or header of this name is secret. */
   readonly isSecretKey: (key: string) => boolean
-  /** A text with everything that looks like a secret, and every secret in `known`, replaced by the mask. */
+  /**
+   * A text with everything that looks like a secret, and every secret in `known`, replaced by the mask. Whoever asks about
+   * many texts gives the same {@link Secrets} each time.
+   */
   readonly text: (text: string, known?: Iterable<string>) => string
   /** What stands where a secret stood. */
   readonly mask: string
@@ -82,13 +87,7 @@ const remembering = (ask: (key: string) => boolean): ((key: string) => boolean) 
   }
 }
 
-/** A text with the mask in the place of each of these secrets. */
-export const without = (text: string, secrets: Iterable<string>, mask: string): string => {
-  let clean = text
-  // The longest first: one secret may begin with another.
-  for (const secret of [...secrets].toSorted((a, b) => b.length - a.length)) clean = clean.split(secret).join(mask)
-  return clean
-}
+const ready = (secrets: Iterable<string>): Secrets => (secrets instanceof Secrets ? secrets : new Secrets(secrets))
 
 /**
  * A redaction policy.
@@ -124,7 +123,7 @@ export const make = (options?: {
     isSecretKey,
     text: (text, known) => {
       try {
-        let clean = known === undefined ? text : without(text, known, mask)
+        let clean = known === undefined ? text : ready(known).cutFrom(text, mask)
         for (const { find, pattern } of suspicious.test(clean) ? shapes : own) {
           clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) => {
             const secret = find(match, ...groups)
@@ -173,11 +172,7 @@ const collect = (value: unknown, into: Set<string>, depth = 4): void => {
  * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` among its own. They are cut
  * out of every text, because a cause often repeats what it was given.
  */
-export const secretsOf = (
-  failure: object,
-  sensitive: ReadonlySet<string>,
-  into: Set<string> = new Set()
-): Set<string> => {
+export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Secrets = new Secrets()): Secrets => {
   for (const key of Object.keys(failure)) {
     const value: unknown = (failure as Record<string, unknown>)[key]
     if (sensitive.has(key) || Redacted.isRedacted(value)) collect(value, into)

@@ -35,7 +35,7 @@ const stackOf = (error: unknown): string | null => {
   return lines.length === 0 ? null : lines.join("\n")
 }
 
-const secretsIn = (error: unknown, into: Set<string>): void => {
+const secretsIn = (error: unknown, into: Redaction.Secrets): void => {
   if (!isFailure(error)) return
   const leaf = leafOf(error)
   Redaction.secretsOf(leaf, leaf[TypeId].sensitive, into)
@@ -46,8 +46,8 @@ const secrets = (
   { contexts, error }: Identity.Subject,
   errors: ReadonlyArray<unknown>,
   policy: Redaction.Policy
-): ReadonlySet<string> => {
-  const known = new Set<string>()
+): Redaction.Secrets => {
+  const known = new Redaction.Secrets()
   secretsIn(error, known)
   for (const one of errors) secretsIn(one, known)
   for (const context of contexts) Redaction.secretsOfOperation(policy, context, known)
@@ -114,7 +114,7 @@ const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, option
   const known = secrets(subject, errors, policy)
   const clean = (text: string): string => capped(text, policy.text)
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
-  const text = known.size === 0 ? clean : (raw: string) => clean(Redaction.without(raw, known, policy.mask))
+  const text = known.size === 0 ? clean : (raw: string) => clean(known.cutFrom(raw, policy.mask))
   return new Built(subject, errors, { policy, text })
 }
 

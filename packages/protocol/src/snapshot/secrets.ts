@@ -17,8 +17,8 @@ export const secretsIn = (
   error: unknown,
   contexts: ReadonlyArray<Operation.OperationContext>,
   policy: Redaction.Policy
-): ReadonlySet<string> | undefined => {
-  const known = new Set<string>()
+): Redaction.Secrets | undefined => {
+  const known = new Redaction.Secrets()
   const seen = new Set<unknown>([error])
   for (const next of seen) {
     if (seen.size > most) return undefined
