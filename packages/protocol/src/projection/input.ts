@@ -1,6 +1,9 @@
-import type { Audience, Report } from "@holdfast/core"
+import { type Audience, Redaction, type Report } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { isOurs } from "../snapshot/ours.ts"
+import { decisionHere } from "../snapshot/received.ts"
+import { receiveWith } from "../snapshot/redact.ts"
 import { view } from "../snapshot/view.ts"
 
 /** How a projection is made. */
@@ -17,9 +20,27 @@ export interface Options extends ErrorSnapshot.Options {
   readonly audience?: Audience | undefined
 }
 
-/** What a projection is made from: a snapshot as it is, any error or `Cause` as far as it is looked at. */
-export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot =>
-  Option.getOrElse(ErrorSnapshot.fromUnknown(input), () => view(input, options))
+/**
+ * A snapshot that came from elsewhere, for those who read it here: clean under the policy here, and it never shows more than the
+ * exposure policy given.
+ */
+const received = (
+  snapshot: ErrorSnapshot.ErrorSnapshot,
+  { policy, redaction = Redaction.standard }: ErrorSnapshot.Options
+): ErrorSnapshot.ErrorSnapshot => {
+  const clean = receiveWith(snapshot, redaction)
+  return policy === undefined ? clean : { ...clean, decision: decisionHere(clean, policy) }
+}
+
+/**
+ * What a projection is made from: a snapshot that was made here as it is, one from elsewhere as far as it is trusted, any error
+ * or `Cause` as far as it is looked at.
+ */
+export const snapshotOf = (input: unknown, options: ErrorSnapshot.Options | undefined): ErrorSnapshot.ErrorSnapshot => {
+  const snapshot = Option.getOrUndefined(ErrorSnapshot.fromUnknown(input))
+  if (snapshot === undefined) return view(input, options)
+  return isOurs(snapshot) ? snapshot : received(snapshot, options ?? {})
+}
 
 /** Whether everybody may read the detail. */
 export const isPublic = ({ decision }: ErrorSnapshot.ErrorSnapshot): boolean => decision.visibility === "public"

@@ -6,6 +6,7 @@ import { Classifier, Redaction } from "@holdfast/core"
 import { Cause, Effect, ErrorReporter, type Fiber, Option, Schema } from "effect"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import { derived, isOurs } from "./ours.ts"
+import { limitSnapshot } from "./received.ts"
 import { redactWith } from "./redact.ts"
 import { ErrorSnapshot } from "./schema.ts"
 import { type Options, view } from "./view.ts"
@@ -68,27 +69,24 @@ const decodeOption = Schema.decodeUnknownOption(ErrorSnapshot)
 
 const members = ["schema_version", "identity", "decision", "report", "root_metadata", "source_frames"]
 
-/** Whoever may not come back need not know when. */
-const consistent = (snapshot: ErrorSnapshot): ErrorSnapshot => {
-  if (snapshot.decision.retryable || snapshot.retry_after_ms === undefined) return snapshot
-  const { retry_after_ms: _pause, ...rest } = snapshot
-  return rest
-}
-
-/** A snapshot that is one, or that can be decoded as one. Anything else, hostile look-alikes included, is none. */
+/**
+ * A snapshot that was made here, as it is, or a value that can be decoded as one: no larger than one made here, and its texts
+ * are what the other side made of them. Anything else, hostile look-alikes included, is none.
+ */
 export const fromUnknown = (u: unknown): Option.Option<ErrorSnapshot> => {
   try {
     if (typeof u !== "object" || u === null) return Option.none()
     if (isOurs(u)) return Option.some(u)
     if (!members.every((member) => member in u)) return Option.none()
-    return Option.map(decodeOption(u), consistent)
+    return Option.flatMapNullishOr(decodeOption(u), limitSnapshot)
   } catch {
     return Option.none()
   }
 }
 
 /**
- * A snapshot under a further redaction policy. Code, category, decision and hints stay as they are. Redacting twice is
- * redacting once.
+ * A snapshot under a further redaction policy, its slots included. Code, category and what was decided stay as they are; the
+ * failure's own fields are left out. Redacting twice is redacting once.
  */
-export const redact = (snapshot: ErrorSnapshot, policy: Redaction.Policy): ErrorSnapshot => redactWith(snapshot, policy)
+export const redact = (snapshot: ErrorSnapshot, policy: Redaction.Policy): ErrorSnapshot =>
+  derived(snapshot, redactWith(snapshot, policy))

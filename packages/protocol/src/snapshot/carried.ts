@@ -64,6 +64,13 @@ const scrub = (value: unknown, text: (text: string) => string, policy: Redaction
   )
 }
 
+/** Fields that came from elsewhere, clean. */
+export const scrubData = (
+  data: Readonly<Record<string, unknown>>,
+  text: (text: string) => string,
+  policy: Redaction.Policy
+): Readonly<Record<string, unknown>> => scrub(data, text, policy) as Readonly<Record<string, unknown>>
+
 /**
  * The fields of a failure for the wire. `detail` is the one of the snapshot, which is already clean and bounded. Nothing
  * where the failure has no schema, cannot be encoded, or is too large.

@@ -1,7 +1,7 @@
 import type { Identity, Operation, Report } from "@holdfast/core"
 import { cut } from "../text.ts"
 import { maxText } from "./guard.ts"
-import type { Context, Metadata, SourceFrame } from "./schema.ts"
+import type { Context, ErrorSnapshot, Metadata, SourceFrame } from "./schema.ts"
 
 const limits = {
   code: 256,
@@ -16,7 +16,11 @@ const short = 32
 
 /** Hands out the characters of one section. */
 class Budget {
-  left: number = limits.section
+  left: number
+
+  constructor(left: number = limits.section) {
+    this.left = left
+  }
 
   take(text: string, limit: number): string {
     // What is no longer than a mark would be is not worth one.
@@ -104,9 +108,12 @@ const limitContext = (context: Operation.OperationContext, budget: Budget): Cont
 }
 
 /** Limits every item of a list, the last one first: the outermost context and the root cause are worth the most. */
-const lastFirst = <A, B>(items: ReadonlyArray<A>, limit: (item: A, budget: Budget) => B): ReadonlyArray<B> => {
+const lastFirst = <A, B>(
+  items: ReadonlyArray<A>,
+  limit: (item: A, budget: Budget) => B,
+  budget = new Budget()
+): ReadonlyArray<B> => {
   if (items.length === 0) return []
-  const budget = new Budget()
   const last = limit(items.at(-1)!, budget)
   return [...items.slice(0, -1).map((item) => limit(item, budget)), last]
 }
@@ -134,3 +141,36 @@ const limitFrame = (frame: Report.Frame, budget: Budget): SourceFrame => {
 /** The frames in order. Their number is limited where they are made. */
 export const limitFrames = (frames: ReadonlyArray<Report.Frame>): ReadonlyArray<SourceFrame> =>
   lastFirst(frames, limitFrame)
+
+/** As many as a snapshot that was made here has at most, marks for the rest included. */
+const most = { contexts: 64, frames: 32, entries: 66 } as const
+
+/** What is limited already is below this, marks included, and stays as it is. */
+const ample = (): Budget => new Budget(2 * limits.section)
+
+/** The first ones of a list, and the last, which says most. */
+const firstAndLast = <A>(items: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
+  items.length <= count ? items : [...items.slice(0, count - 1), items.at(-1)!]
+
+const fewEntries = (given: Metadata): Metadata => {
+  const entries = Object.entries(given)
+  return entries.length <= most.entries ? given : Object.fromEntries(entries.slice(0, most.entries))
+}
+
+const fewContext = (given: Context): Operation.OperationContext => ({
+  ...given,
+  path: given.path.slice(0, most.entries),
+  fields: given.fields.slice(0, most.entries),
+  metadata: fewEntries(given.metadata),
+  sentence: false
+})
+
+const fewFrame = (given: SourceFrame): SourceFrame =>
+  given.metadata === undefined ? given : { ...given, metadata: fewEntries(given.metadata) }
+
+/** The long parts of a snapshot that came from elsewhere. */
+export const limitReceived = ({ report, root_metadata, source_frames }: ErrorSnapshot) => ({
+  context: lastFirst(firstAndLast(report.context, most.contexts).map(fewContext), limitContext, ample()),
+  root_metadata: metadata(fewEntries(root_metadata), ample()),
+  source_frames: lastFirst(firstAndLast(source_frames, most.frames).map(fewFrame), limitFrame, ample())
+})
