@@ -289,4 +289,18 @@ describe("Projection.stringify", () => {
     assert.notMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
     assert.deepStrictEqual(JSON.parse(line), Projection.toLog(failure))
   })
+  it("writes nothing that changes how a line reads and is not seen itself", () => {
+    const detail = "a\u202eb\u2066c\u200bd\ufeffe\u00adf\u{e0041}g"
+    const line = Projection.stringify(Projection.toLog(new Reasons.NotFound({ detail })))
+    assert.notMatch(line, /\p{Cf}/u)
+    assert.include(line, "a\\u202eb\\u2066c\\u200bd\\ufeffe\\u00adf\\udb40\\udc41g")
+    assert.strictEqual((JSON.parse(line) as { readonly detail: string }).detail, detail)
+  })
+
+  it("writes a number that JSON does not have as text", () => {
+    assert.strictEqual(
+      Projection.stringify({ count: 10n ** 20n, of: [1n] }),
+      `{"count":"100000000000000000000","of":["1"]}`
+    )
+  })
 })

@@ -61,8 +61,8 @@ describe("Projection.exitCode", () => {
     )
   })
 
-  it("ignores numbers that no process can exit with", () => {
-    for (const code of [-1, 256, 1.5, NaN]) {
+  it("ignores numbers that no process can exit with, and the one of success", () => {
+    for (const code of [-1, 256, 1.5, NaN, 0]) {
       assert.strictEqual(Projection.exitCode(new Usage(), { exitTable: { "biz.exit.usage": code } }), 64)
     }
   })

@@ -30,6 +30,18 @@ describe("ExposurePolicy.make", () => {
     assert.strictEqual(ExposurePolicy.decide(policy, subjectOf(new Reasons.SystemError())).http_status, 500)
   })
 
+  it("takes a member that is undefined for one that is left out", () => {
+    const policy = ExposurePolicy.make({
+      byCode: { "biz.not_found": { http_status: undefined, visibility: undefined } as never },
+      byCategory: { biz: () => ({ http_status: 410, retryable: undefined }) as never },
+      otherwise: ExposurePolicy.contract
+    })
+    assert.deepStrictEqual(policy(subjectOf(new Reasons.NotFound())), {
+      ...ExposurePolicy.contract(subjectOf(new Reasons.NotFound())),
+      http_status: 410
+    })
+  })
+
   it("opens nothing by default", () => {
     assert.deepStrictEqual(ExposurePolicy.decide(ExposurePolicy.make({}), notFound), {
       http_status: 500,

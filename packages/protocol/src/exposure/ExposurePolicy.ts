@@ -41,6 +41,12 @@ export type Rule = Partial<ExposureDecision> | ((subject: Subject) => Partial<Ex
 const apply = (rule: Rule | undefined, subject: Subject): Partial<ExposureDecision> | undefined =>
   typeof rule === "function" ? rule(subject) : rule
 
+/** A member that is there and undefined says nothing. */
+const said = (part: Partial<ExposureDecision> | undefined): Partial<ExposureDecision> | undefined =>
+  part === undefined || !Object.values<unknown>(part).includes(undefined)
+    ? part
+    : Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined))
+
 const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
@@ -72,8 +78,8 @@ export const make = (rules: {
   const { byCategory, byCode, otherwise = bare } = rules
   return (subject) => ({
     ...otherwise(subject),
-    ...apply(own(byCategory, subject.identity.category), subject),
-    ...apply(own(byCode, subject.identity.code), subject)
+    ...said(apply(own(byCategory, subject.identity.category), subject)),
+    ...said(apply(own(byCode, subject.identity.code), subject))
   })
 }
 

@@ -140,10 +140,25 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
 export const toRpc = (input: unknown, options?: Options): RpcProjection =>
   rpcOf(snapshotOf(input, options), options?.carry, options?.audience ?? "client")
 
-// JSON leaves these as they are; terminals and line readers do not.
-const risky = /[\u007f-\u009f\u2028\u2029]/g
+// JSON leaves these as they are; terminals and line readers do not, and people cannot see them.
+const risky = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu
 
-const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+const escaped = (char: string): string =>
+  char
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("")
 
-/** A projection, a snapshot or a log entry as JSON: one line, keys in order, nothing in it that a terminal would obey. */
-export const stringify = (projection: object): string => JSON.stringify(projection).replace(risky, escaped)
+const json = (value: object): string => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return JSON.stringify(value, (_, of: unknown) => (typeof of === "bigint" ? String(of) : of))
+  }
+}
+
+/**
+ * A projection, a snapshot or a log entry as JSON: one line, keys in order, nothing in it that a terminal would obey or a reader
+ * would not see. A number that JSON does not have leaves as text.
+ */
+export const stringify = (projection: object): string => json(projection).replace(risky, escaped)

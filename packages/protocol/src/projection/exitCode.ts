@@ -50,7 +50,7 @@ const builtIn: ExitTable = {
 
 const own = (table: ExitTable, key: string): number | undefined => {
   const code = Object.hasOwn(table, key) ? table[key] : undefined
-  return Number.isInteger(code) && code! >= 0 && code! <= 255 ? code : undefined
+  return Number.isInteger(code) && code! >= 1 && code! <= 255 ? code : undefined
 }
 
 /** The keys that a code answers to, the most specific first, without the category's. */
@@ -75,7 +75,8 @@ const lookup = (table: ExitTable, keys: ReadonlyArray<string>): number | undefin
  * input, 69 unavailable, 70 a bug, 74 input or output, 75 try again later, 77 not permitted, 78 configuration, 130
  * interrupted. What has no code of its own and may be tried again is 75.
  *
- * - `exitTable`: your own codes, asked before the built-in ones. Default: none.
+ * - `exitTable`: your own codes, 1 to 255, asked before the built-in ones; any other is no code, since what failed must not end
+ *   as what did not. Default: none.
  *
  * @example
  * ```ts
