@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Operation, Reasons, Redaction, Report } from "@holdfast/core"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import * as fc from "fast-check"
 
 /** A failure on its way out through these operations, the innermost first. */
@@ -72,5 +72,31 @@ describe("Secrets that are known", () => {
     for (let i = 0; i < 100; i++) known.cutFrom(long, "*")
     assert.isBelow(performance.now() - start, 2000)
     assert.strictEqual(known.cutFrom(long, "*"), "*")
+  })
+})
+
+describe("Secrets of an error", () => {
+  it("are those of its operations, of its causes, and of what they were doing", () => {
+    const call = Operation.doing("call", { fields: { token: "inner-token" }, metadata: { password: "inner-pass" } })
+    const cause = raised(new Reasons.Timeout(), call)
+    const error = raised(new Reasons.NotFound({ cause }), Operation.doing("find", { fields: { pin: "outer-pin" } }))
+    assert.deepStrictEqual([...Report.secretsOf(error)].toSorted(), ["inner-pass", "inner-token", "outer-pin"])
+    assert.deepStrictEqual([...Report.secretsOf(error, Redaction.make({ keys: ["sku"] }))].length, 3)
+  })
+
+  it("are what is Redacted in it, at any depth, beside members that cannot be read", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const cyclic: Record<string, unknown> = { deep: [{ key: Redacted.make("deep-key") }] }
+    cyclic["self"] = cyclic
+    const error = Object.assign(new Error("x"), {
+      proxy,
+      cyclic,
+      bytes: new Uint8Array(1e7),
+      token: Redacted.make("tok-1")
+    })
+    Object.defineProperty(error, "trap", { enumerable: true, get: () => assert.fail("no") })
+    assert.deepStrictEqual([...Report.secretsOf(error)].toSorted(), ["deep-key", "tok-1"])
+    assert.deepStrictEqual([...Report.secretsOf(proxy)], [])
   })
 })

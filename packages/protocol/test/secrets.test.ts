@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Operation, Reasons, Redaction } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
-import { Cause, Effect, Redacted, Schema } from "effect"
+import { Cause, Data, Effect, Redacted, Schema } from "effect"
 import * as fc from "fast-check"
 import { decoders, exits, written } from "./exits.ts"
 import { raised } from "./support.ts"
@@ -17,6 +17,14 @@ class LoginRefused extends Failure.Tagged<LoginRefused>()(
   },
   { code: "biz.secrets.login_refused", detail: ({ user, password }) => `${user} with ${password}` }
 ) {}
+
+class Refused extends Data.TaggedError("SecretsRefused")<{ readonly token: unknown; readonly more: unknown }> {
+  override readonly message: string
+  constructor({ more, token }: { readonly token: string; readonly more?: unknown }) {
+    super({ token: Redacted.make(token), more })
+    this.message = `refused ${token}`
+  }
+}
 
 const secret = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/)
 
@@ -63,6 +71,33 @@ const plants: Readonly<Record<string, Plant>> = {
   "a secret that the cut goes through": (s) => login(s, { detail: `${"y ".repeat(4090)}${s.repeat(1000)}` }),
   "a secret that the end of the window goes through": (s) =>
     login(s, { detail: s.repeat(Math.floor(60_000 / s.length)) }),
+  "a secret of a cause's operation repeated by the failure": (s) =>
+    login("unused-pass", {
+      user: s,
+      detail: `failed with ${s}`,
+      cause: raised(new Reasons.Timeout(), Operation.doing("call", { fields: { token: s } }))
+    }),
+  "secret metadata of a cause's operation repeated by the cause": (s) =>
+    new Reasons.NotFound({
+      cause: raised(new Reasons.Timeout({ detail: `y ${s}` }), Operation.doing("call", { metadata: { password: s } }))
+    }),
+  "a Redacted in a foreign error whose message repeats it": (s) => new Refused({ token: s }),
+  "a Redacted in a foreign cause whose message repeats it": (s) =>
+    login("unused-pass", { user: s, cause: new Refused({ token: s }) }),
+  "a Redacted deep inside of a field": (s) =>
+    new Reasons.NotFound({
+      detail: s,
+      cause: new Refused({ token: "unused-token", more: [{ key: Redacted.make(s) }] })
+    }),
+  "a secret of a parallel failure's operation": (s) =>
+    Cause.combine(
+      Cause.fail(new Reasons.NotFound({ detail: `not ${s}` })),
+      Effect.runSync(
+        Effect.flip(
+          Effect.sandbox(Operation.doing(Effect.fail("a text that has failed"), "call", { fields: { token: s } }))
+        )
+      )
+    ),
   "a parallel failure's sensitive field": (s) =>
     Cause.fromReasons<unknown>([
       Cause.makeFailReason(new Reasons.NotFound({ detail: `not ${s}` })),

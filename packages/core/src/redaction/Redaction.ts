@@ -168,14 +168,47 @@ const collect = (value: unknown, into: Set<string>, depth = 4): void => {
   if (typeof text === "string" && text.length >= shortest && text !== defaultMask) into.add(text)
 }
 
+/** More members than this of one error are not searched for a `Redacted`. */
+const mostMembers = 256
+
+const keysOf = (value: object): ReadonlyArray<string> => {
+  try {
+    return ArrayBuffer.isView(value) ? [] : Object.keys(value)
+  } catch {
+    return []
+  }
+}
+
+/** Adds what is `Redacted` in a value, at any depth. Other errors stand for themselves. */
+const collectRedacted = (value: unknown, into: Secrets): void => {
+  const pending: Array<unknown> = [value]
+  for (let at = 0; at < pending.length; at++) {
+    const next = pending[at]
+    if (Redacted.isRedacted(next)) collect(next, into)
+    else if (typeof next === "object" && next !== null && !ArrayBuffer.isView(next) && !(next instanceof Error)) {
+      for (const key in next) {
+        if (pending.length >= mostMembers) break
+        const inner: unknown = (next as Record<string, unknown>)[key]
+        if (typeof inner === "object" && inner !== null) pending.push(inner)
+      }
+    }
+  }
+}
+
 /**
- * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` among its own. They are cut
- * out of every text, because a cause often repeats what it was given.
+ * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` in the others. They are cut out of
+ * every text, because a cause often repeats what it was given. Of any other error, what is `Redacted` in it. Never throws.
  */
 export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Secrets = new Secrets()): Secrets => {
-  for (const key of Object.keys(failure)) {
-    const value: unknown = (failure as Record<string, unknown>)[key]
-    if (sensitive.has(key) || Redacted.isRedacted(value)) collect(value, into)
+  const keys = keysOf(failure)
+  for (let i = 0; i < keys.length; i++) {
+    try {
+      const value: unknown = (failure as Record<string, unknown>)[keys[i]!]
+      if (sensitive.has(keys[i]!)) collect(value, into)
+      else if (typeof value === "object" && value !== null && i < mostMembers) collectRedacted(value, into)
+    } catch {
+      // A member that cannot be read shows nothing either.
+    }
   }
   return into
 }

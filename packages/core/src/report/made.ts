@@ -1,9 +1,8 @@
 import { Cause, Effect } from "effect"
 import type { Classify } from "../identity/Classifier.ts"
 import { Classifier } from "../identity/Classifier.ts"
-import { isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Identity from "../identity/Identity.ts"
-import { type MetadataValue, metadataOf, type OperationContext } from "../operation/Operation.ts"
+import { type MetadataValue, metadataOf, type OperationContext, ofReason } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
 import { areWhole, capped, cappedContexts, cappedMetadata } from "./caps.ts"
 import { errorsUnder } from "./causes.ts"
@@ -19,6 +18,7 @@ import {
   type Scrub,
   slotted
 } from "./redact.ts"
+import { secretsAmong } from "./secrets.ts"
 
 /** How a report is made. Inside of an effect use {@link make}, which takes both from the fiber. */
 export interface Options {
@@ -33,25 +33,6 @@ const stackOf = (error: unknown): string | null => {
   if (typeof stack !== "string") return null
   const lines = stack.split("\n").filter((line) => /^\s+at\s/.test(line))
   return lines.length === 0 ? null : lines.join("\n")
-}
-
-const secretsIn = (error: unknown, into: Redaction.Secrets): void => {
-  if (!isFailure(error)) return
-  const leaf = leafOf(error)
-  Redaction.secretsOf(leaf, leaf[TypeId].sensitive, into)
-}
-
-/** The secrets of every failure that takes part, and of every context. */
-const secrets = (
-  { contexts, error }: Identity.Subject,
-  errors: ReadonlyArray<unknown>,
-  policy: Redaction.Policy
-): Redaction.Secrets => {
-  const known = new Redaction.Secrets()
-  secretsIn(error, known)
-  for (const one of errors) secretsIn(one, known)
-  for (const context of contexts) Redaction.secretsOfOperation(policy, context, known)
-  return known
 }
 
 /** Only what is read is made: most exits want the identity alone. */
@@ -108,31 +89,56 @@ class Built implements Report {
   }
 }
 
-const build = (subject: Identity.Subject, others: ReadonlyArray<unknown>, options: Options | undefined): Report => {
+/** A subject with everything that takes part in it. */
+interface Whole {
+  readonly subject: Identity.Subject
+  readonly errors: ReadonlyArray<unknown>
+  readonly contexts: ReadonlyArray<OperationContext>
+}
+
+const wholeOf = (input: unknown, classify: Classify | undefined): Whole => {
+  const subject = Identity.subject(input, classify)
+  if (!isCause(input)) return { subject, errors: errorsUnder(subject.error, []), contexts: subject.contexts }
+  const others = input.reasons
+    .filter((reason) => !Cause.isInterruptReason(reason))
+    .map((reason) => (Cause.isFailReason(reason) ? reason.error : reason.defect))
+    .filter((error) => error !== subject.error)
+  return { subject, errors: errorsUnder(subject.error, others), contexts: input.reasons.flatMap(ofReason) }
+}
+
+const secretsIn = ({ contexts, errors, subject }: Whole, policy: Redaction.Policy): Redaction.Secrets =>
+  secretsAmong(subject.error, errors, contexts, policy)
+
+/**
+ * The secrets that an error or a `Cause` is known to hold, with everything underneath: for texts beside it, which may repeat
+ * them. `redaction` says which names are secret. Never throws.
+ *
+ * @example
+ * ```ts
+ * import { Operation, Reasons, Redaction, Report } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const call = Operation.doing(new Reasons.Timeout(), "call", { fields: { token: "hunter2" } })
+ * const known = Report.secretsOf(Effect.runSync(Effect.flip(call)))
+ * Redaction.standard.text("asked with hunter2", known) // => "asked with <redacted>"
+ * ```
+ */
+export const secretsOf = (error: unknown, redaction: Redaction.Policy = Redaction.standard): Redaction.Secrets =>
+  secretsIn(wholeOf(error, undefined), redaction)
+
+/** The report of any error, or of a `Cause`. Never throws and never changes what it is given. */
+export const of = (error: unknown, options?: Options): Report => {
   const policy = options?.redaction ?? Redaction.standard
-  const errors = errorsUnder(subject.error, others)
-  const known = secrets(subject, errors, policy)
+  const whole = wholeOf(error, options?.classify)
+  const known = secretsIn(whole, policy)
   const clean = (text: string): string => capped(text, policy.text)
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
   const text = known.size === 0 ? clean : (raw: string) => clean(known.cutFrom(raw, policy.mask))
-  return new Built(subject, errors, { policy, text })
+  return new Built(whole.subject, whole.errors, { policy, text })
 }
-
-const others = (cause: Cause.Cause<unknown>, spokesman: unknown): ReadonlyArray<unknown> =>
-  cause.reasons
-    .filter((reason) => !Cause.isInterruptReason(reason))
-    .map((reason) => (Cause.isFailReason(reason) ? reason.error : reason.defect))
-    .filter((error) => error !== spokesman)
 
 /** The report of a `Cause`: its primary reason speaks, the other reasons follow as causes, in order. */
-export const fromCause = (cause: Cause.Cause<unknown>, options?: Options): Report => {
-  const subject = Identity.primary(cause, options?.classify)
-  return build(subject, others(cause, subject.error), options)
-}
-
-/** The report of any error, or of a `Cause`. Never throws and never changes what it is given. */
-export const of = (error: unknown, options?: Options): Report =>
-  isCause(error) ? fromCause(error, options) : build(Identity.subject(error, options?.classify), [], options)
+export const fromCause = (cause: Cause.Cause<unknown>, options?: Options): Report => of(cause, options)
 
 /** The report of an error or a `Cause` under the redaction policy and the classifier in force. */
 export const make = (error: unknown): Effect.Effect<Report> =>

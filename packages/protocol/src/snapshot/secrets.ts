@@ -1,7 +1,13 @@
-import { Failure, type Operation, Redaction } from "@holdfast/core"
+import { Failure, Operation, Redaction } from "@holdfast/core"
+import { Cause } from "effect"
 
 /** More errors than this are not looked at for secrets, and then nothing of the failure's own is sent. */
 const most = 1000
+
+const none: ReadonlySet<string> = new Set()
+
+const contextsOf = (error: object): ReadonlyArray<Operation.OperationContext> =>
+  Cause.isReason(error) ? Operation.ofReason(error) : Operation.ofError(error)
 
 const children = (error: object): ReadonlyArray<unknown> => {
   const { cause, errors, reasons } = error as Readonly<Record<"cause" | "errors" | "reasons", unknown>>
@@ -20,6 +26,7 @@ export const secretsIn = (
 ): Redaction.Secrets | undefined => {
   const known = new Redaction.Secrets()
   const seen = new Set<unknown>([error])
+  const around = new Set(contexts)
   for (const next of seen) {
     if (seen.size > most) return undefined
     if (typeof next !== "object" || next === null) continue
@@ -27,9 +34,10 @@ export const secretsIn = (
       const leaf = Failure.leafOf(next)
       Redaction.secretsOf(leaf, leaf[Failure.TypeId].sensitive, known)
       if (leaf !== next) seen.add(leaf)
-    }
+    } else Redaction.secretsOf(next, none, known)
+    for (const context of contextsOf(next)) around.add(context)
     for (const child of children(next)) seen.add(child)
   }
-  for (const context of contexts) Redaction.secretsOfOperation(policy, context, known)
+  for (const context of around) Redaction.secretsOfOperation(policy, context, known)
   return known
 }
