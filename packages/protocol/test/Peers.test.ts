@@ -29,7 +29,7 @@ describe("A JSON-RPC error", () => {
         assert.strictEqual(sold.sku, "A-1")
       }
       const stranger = yield* RemoteFailure.decodeJsonRpc({ code: -32_601, message: "Method not found" })
-      assert.deepInclude(stranger, { code: "sys.remote_failure", reason: "Method not found" })
+      assert.deepInclude(stranger, { code: "sys.remote_failure", reason: "remote failure", detail: "Method not found" })
       assert.strictEqual((yield* Effect.flip(RemoteFailure.decodeJsonRpc({ result: 1 })))._tag, "UndecodableRemote")
     })
   )
@@ -46,7 +46,11 @@ describe("A GraphQL error", () => {
       const stranger = yield* RemoteFailure.decodeGraphQl({
         errors: [{ message: "Cannot query field", extensions: 7 }]
       })
-      assert.deepInclude(stranger, { code: "sys.remote_failure", reason: "Cannot query field" })
+      assert.deepInclude(stranger, {
+        code: "sys.remote_failure",
+        reason: "remote failure",
+        detail: "Cannot query field"
+      })
       assert.strictEqual((yield* Effect.flip(RemoteFailure.decodeGraphQl({ errors: [] })))._tag, "UndecodableRemote")
     })
   )

@@ -94,7 +94,7 @@ describe("RemoteFailure", () => {
       )
       assert.deepStrictEqual(
         [failure.code, failure.reason, failure.status, failure.detail, failure.hints],
-        ["sys.remote_failure", "Out of stock", null, undefined, []]
+        ["sys.remote_failure", "remote failure", null, "Out of stock", []]
       )
     })
   )

@@ -170,10 +170,12 @@ describe("Whether to come back, and when", () => {
     if (read._tag === "Some") assert.notProperty(read.value, "retry_after_ms")
   })
 
-  it("is one thing in a body that says both: who names a time says that one may", () => {
-    const body = { ...Projection.toProblem(new Reasons.NotFound()), retry_after_ms: 1500 }
-    const failure = Effect.runSync(RemoteFailure.decodeProblem(body))
+  it("is what a body says of it, and else whether it names a time", () => {
+    const { retryable: _, ...silent } = Projection.toProblem(new Reasons.NotFound())
+    const failure = Effect.runSync(RemoteFailure.decodeProblem({ ...silent, retry_after_ms: 1500 }))
     assert.isTrue(failure.retryable)
     assert.strictEqual(Projection.toProblem(failure, standard)["retry_after_ms"], 1500)
+    const refused = { ...silent, retryable: false, retry_after_ms: 1500 }
+    assert.isFalse(Effect.runSync(RemoteFailure.decodeProblem(refused)).retryable)
   })
 })

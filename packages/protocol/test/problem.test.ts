@@ -89,7 +89,7 @@ describe("A problem that is read", () => {
         assert.strictEqual(back.visibility, visibility)
       }
       // Somebody else's says nothing.
-      assert.strictEqual((yield* RemoteFailure.decodeProblem({ detail: "x" })).visibility, "public")
+      assert.strictEqual((yield* RemoteFailure.decodeProblem({ detail: "x" })).visibility, "internal")
       assert.strictEqual((yield* RemoteFailure.decodeProblem({ title: "x" })).visibility, "internal")
     })
   )

@@ -77,7 +77,7 @@ const detailsOf = (
   const { decision, identity, retry_after_ms, violations } = snapshot
   const audience = options.audience ?? "client"
   const hints = hintsFor(snapshot, audience)
-  const { failure } = carriedFor(snapshot, options.carry, audience)
+  const { failure } = carriedFor(snapshot, options.carry)
   const info = (carried: boolean) => () =>
     any("ErrorInfo", (w) => {
       w.text(1, reasonOf(identity.code)).text(2, cut(options.domain ?? "holdfast", short))

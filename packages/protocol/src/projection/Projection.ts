@@ -4,7 +4,7 @@
  * by its `audience`.
  */
 import { Report } from "@holdfast/core"
-import { carriedFor } from "./carry.ts"
+import { carriedFor, readerOf } from "./carry.ts"
 import { hintsFor, messageFor, type Options, reportOf, seenBy, snapshotOf } from "./input.ts"
 import { rpcOf } from "./rpc.ts"
 import type { CliProjection, HttpProjection, LogProjection, RpcProjection } from "./schema.ts"
@@ -50,7 +50,8 @@ export const toHttp = (input: unknown, options?: Options): HttpProjection => {
     message: messageFor(snapshot, audience),
     visibility: decision.visibility,
     hints: hintsFor(snapshot, audience),
-    ...carriedFor(snapshot, options?.carry, audience)
+    ...readerOf(audience),
+    ...carriedFor(snapshot, options?.carry)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Audience } from "@holdfast/core"
 import { type CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { hintsFor, isPublic, type Options } from "./input.ts"
+import { isInside, isPublic, type Options } from "./input.ts"
 
 const fieldsOf = ({ failure }: ErrorSnapshot.ErrorSnapshot): Pick<CarriedFailure, "data" | "version"> =>
   failure?.version === carriedVersion && failure.data !== undefined
@@ -21,7 +21,7 @@ const everything = (snapshot: ErrorSnapshot.ErrorSnapshot): CarriedFailure => {
   }
 }
 
-const whatIsPublic = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): CarriedFailure => {
+const whatIsPublic = (snapshot: ErrorSnapshot.ErrorSnapshot): CarriedFailure => {
   const { decision, identity, retry_after_ms, violations } = snapshot
   const { grpc_code, http_status, retryable, visibility } = decision
   return {
@@ -30,7 +30,7 @@ const whatIsPublic = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience)
     decision: {
       http_status,
       visibility,
-      default_hints: hintsFor(snapshot, audience),
+      default_hints: decision.default_hints,
       retryable,
       ...(grpc_code === undefined ? {} : { grpc_code })
     },
@@ -41,12 +41,15 @@ const whatIsPublic = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience)
 
 const nothing = {}
 
+/** Says for whom a text was written, where that is not everybody: it must not reach everybody one hop later. */
+export const readerOf = (audience: Audience): { readonly audience?: Audience } =>
+  audience === "partner" || isInside(audience) ? { audience } : nothing
+
 /** What goes along beside what a format says, where it was asked for. */
 export const carriedFor = (
   snapshot: ErrorSnapshot.ErrorSnapshot,
-  carry: Options["carry"],
-  audience: Audience
+  carry: Options["carry"]
 ): { readonly failure?: CarriedFailure } => {
   if (carry === "all") return { failure: everything(snapshot) }
-  return carry === "public" && isPublic(snapshot) ? { failure: whatIsPublic(snapshot, audience) } : nothing
+  return carry === "public" && isPublic(snapshot) ? { failure: whatIsPublic(snapshot) } : nothing
 }

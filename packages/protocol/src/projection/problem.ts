@@ -1,6 +1,6 @@
 import type { ProblemDetails } from "effect/http/ProblemDetails"
 import type { Occurrence } from "../snapshot/schema.ts"
-import { carriedFor } from "./carry.ts"
+import { carriedFor, readerOf } from "./carry.ts"
 import { detailFor, hintsFor, type Options, readsDetail, reasonFor, snapshotOf } from "./input.ts"
 
 /** How problem details are made. */
@@ -56,6 +56,7 @@ export const toProblem = (input: unknown, options?: ProblemOptions): ProblemDeta
     ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
     ...(violations !== undefined && readsDetail(snapshot, audience) ? { violations } : {}),
     ...(occurrence?.trace_id === undefined ? {} : { trace_id: occurrence.trace_id }),
-    ...carriedFor(snapshot, options?.carry, audience)
+    ...readerOf(audience),
+    ...carriedFor(snapshot, options?.carry)
   }
 }

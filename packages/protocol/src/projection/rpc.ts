@@ -1,6 +1,6 @@
 import type { Audience } from "@holdfast/core"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { carriedFor } from "./carry.ts"
+import { carriedFor, readerOf } from "./carry.ts"
 import { detailFor, hintsFor, type Options, reasonFor } from "./input.ts"
 import type { RpcProjection } from "./schema.ts"
 
@@ -19,6 +19,7 @@ export const rpcOf = (
     visibility: decision.visibility,
     hints: hintsFor(snapshot, audience),
     retryable: decision.retryable,
-    ...carriedFor(snapshot, carry, audience)
+    ...readerOf(audience),
+    ...carriedFor(snapshot, carry)
   }
 }

@@ -1,10 +1,15 @@
-import { Category, Visibility } from "@holdfast/core"
+import { Audience, Category, Visibility } from "@holdfast/core"
 import { Schema } from "effect"
 import { CarriedFailure } from "../snapshot/carried.ts"
 import { Context, Metadata, SourceFrame } from "../snapshot/schema.ts"
 import { Violation } from "../snapshot/violations.ts"
 
 const hints = Schema.Array(Schema.String)
+
+const reader = {
+  /** For whom it was written, if that is not everybody. */
+  audience: Schema.optionalKey(Audience)
+}
 
 const carried = {
   /** What the format does not say, if it was asked for. */
@@ -19,6 +24,7 @@ export const HttpProjection = Schema.Struct({
   message: Schema.String,
   visibility: Visibility,
   hints,
+  ...reader,
   ...carried
 })
 export type HttpProjection = typeof HttpProjection.Type
@@ -60,6 +66,7 @@ export const RpcProjection = Schema.Struct({
   visibility: Visibility,
   hints,
   retryable: Schema.Boolean,
+  ...reader,
   ...carried
 })
 export type RpcProjection = typeof RpcProjection.Type
@@ -97,6 +104,7 @@ export const ProblemProjection = Schema.Struct({
   hints,
   ...more,
   trace_id: Schema.optionalKey(Schema.String),
+  ...reader,
   ...carried
 })
 export type ProblemProjection = typeof ProblemProjection.Type

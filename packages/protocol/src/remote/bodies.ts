@@ -1,4 +1,4 @@
-import { Category, Visibility } from "@holdfast/core"
+import { Audience, Category, Visibility } from "@holdfast/core"
 import { Option, Schema, Struct } from "effect"
 import { HttpProjection, LogProjection, PeerProjection, RpcProjection } from "../projection/schema.ts"
 import { CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
@@ -10,6 +10,7 @@ import { checkVersion } from "./undecodable.ts"
 
 const isCategory = Schema.is(Category)
 const isVisibility = Schema.is(Visibility)
+const isAudience = Schema.is(Audience)
 
 /** What becomes a label of metrics has to look like one. */
 export const isCode = (code: string): boolean => code.length <= 256 && /^[\w.-]+$/.test(code)
@@ -28,14 +29,24 @@ export const categoryOf = (code: string | undefined): Category => {
   return isCategory(named) ? named : "sys"
 }
 
-/** A category that this version does not know is replaced by the one that the code names. */
-const withCategory = (body: unknown): unknown =>
-  !isObject(body) || isCategory(own(body, "category"))
-    ? body
-    : { ...body, category: categoryOf(text(own(body, "code"))) }
+/** A category that this version does not know is the one that the code names; a visibility or audience, the narrowest. */
+const known = (body: unknown): unknown => {
+  if (!isObject(body)) return body
+  const [audience, category, visibility] = [own(body, "audience"), own(body, "category"), own(body, "visibility")]
+  const isNew = (value: unknown, is: (u: unknown) => boolean) => typeof value === "string" && !is(value)
+  return {
+    ...body,
+    ...(isCategory(category) ? {} : { category: categoryOf(text(own(body, "code"))) }),
+    ...(isNew(visibility, isVisibility) ? { visibility: "internal" } : {}),
+    ...(isNew(audience, isAudience) ? { audience: "developer" } : {})
+  }
+}
 
 /** What a body says, whatever its format. */
-export interface Said extends Omit<Props, "detail" | "failure" | "path" | "retryAfter"> {
+export interface Said extends Omit<Props, "audience" | "detail" | "failure" | "path" | "retryable" | "retryAfter"> {
+  readonly audience?: Audience | undefined
+  /** `undefined` where the format does not say. */
+  readonly retryable: boolean | undefined
   readonly detail: string | null
   readonly path?: string | null
   readonly retry_after_ms?: number | undefined
@@ -63,6 +74,7 @@ export const withCarried = (said: Said, carried: CarriedFailure | undefined): Sa
           status: decision.http_status,
           visibility: decision.visibility,
           hints: decision.default_hints,
+          audience: undefined,
           retryable: decision.retryable
         }),
     ...(origin === undefined ? {} : { origin }),
@@ -81,7 +93,7 @@ const reading = <S extends Schema.ConstraintDecoder<unknown>>(
   return (body) => {
     if (!isObject(body)) return undefined
     checkVersion(body)
-    const read = decode(withCategory(body))
+    const read = decode(known(body))
     return Option.isNone(read) ? undefined : withCarried(said(read.value), carriedIn(own(body, "failure")))
   }
 }
@@ -93,12 +105,25 @@ export const readHttp = reading(HttpProjection.mapFields(Struct.omit(carried)), 
   // One member held either of them; shown again as the detail, a public message stays what it was.
   reason: body.visibility === "public" ? body.code.slice(body.code.lastIndexOf(".") + 1).replaceAll("_", " ") : message,
   detail: body.visibility === "public" ? message : null,
-  retryable: [429, 503, 504].includes(body.status)
+  retryable: [429, 503, 504].includes(body.status) || undefined
 }))
 
 export const readRpc = reading(RpcProjection.mapFields(Struct.omit(carried)), (body) => body)
 
 const readPeer = reading(PeerProjection.mapFields(Struct.omit(carried)), (body) => body)
+
+/** What somebody says who knows nothing of this house: free text, which was written for nobody in particular. */
+export const elsewhere = (detail: string | null, status: number | null): Said => ({
+  code: remoteCode,
+  category: "sys",
+  reason: "remote failure",
+  detail,
+  status,
+  visibility: "internal",
+  origin: "foreign",
+  hints: [],
+  retryable: undefined
+})
 
 /** The failure in the error of another protocol; without the member that is ours, all there is to know is its text. */
 const readWithin =
@@ -112,18 +137,7 @@ const readWithin =
     checkVersion(error)
     const message = text(own(error, "message"))
     if (message === undefined) return undefined
-    return (
-      readPeer(own(error, member)) ?? {
-        code: remoteCode,
-        category: "sys",
-        reason: message,
-        detail: null,
-        status: null,
-        visibility: "internal",
-        hints: [],
-        retryable: false
-      }
-    )
+    return readPeer(own(error, member)) ?? elsewhere(message, null)
   }
 
 export const readJsonRpc = readWithin("data", "error")
@@ -134,7 +148,9 @@ export const readLog = reading(LogProjection, ({ root_metadata, ...body }) => ({
   ...body,
   metadata: root_metadata,
   status: null,
-  retryable: false
+  // The log is for operators, and so were its hints.
+  audience: "operator" as const,
+  retryable: undefined
 }))
 
 export const readSnapshot = (body: unknown): Said | undefined => {
@@ -170,19 +186,24 @@ export const readProblem = (body: unknown): Said | undefined => {
   const code = given !== undefined && isCode(given) ? given : remoteCode
   const named = own(body, "category")
   const category = isCategory(named) ? named : categoryOf(code)
-  const detail = text(own(body, "detail")) ?? null
+  const title = text(own(body, "title"))
+  const detail = text(own(body, "detail"))
   const visibility = own(body, "visibility")
+  const audience = own(body, "audience")
+  const retryable = own(body, "retryable")
   const violations = Option.getOrUndefined(decodeViolations(own(body, "violations")))
+  const isOurs = given !== undefined && code === given
+  const whole = [title, detail].filter((part) => part !== undefined)
   const said: Said = {
-    code,
-    category,
-    reason: text(own(body, "title")) ?? "remote failure",
-    detail,
+    ...(isOurs
+      ? { code, category, reason: title ?? "remote failure", detail: detail ?? null }
+      : elsewhere(whole.length === 0 ? null : whole.join(": "), null)),
     status: typeof status === "number" && Number.isInteger(status) ? status : null,
-    // Others do not say; without a detail there is nothing to hide.
-    visibility: isVisibility(visibility) ? visibility : detail !== null || category === "biz" ? "public" : "internal",
-    hints: Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
-    retryable: own(body, "retryable") === true,
+    // Who does not say that it may be shown has not thought of it.
+    visibility: isOurs && visibility === "public" ? "public" : "internal",
+    hints: isOurs && Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
+    audience: isAudience(audience) ? audience : undefined,
+    retryable: typeof retryable === "boolean" ? retryable : undefined,
     retry_after_ms: Option.getOrUndefined(decodePause(own(body, "retry_after_ms"))),
     ...(violations === undefined ? {} : { violations })
   }

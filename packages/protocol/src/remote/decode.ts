@@ -1,4 +1,4 @@
-import { type Failure, Operation } from "@holdfast/core"
+import { type Failure, Operation, Redaction } from "@holdfast/core"
 import { Effect } from "effect"
 import { checked } from "../exposure/checked.ts"
 import type { ExposureDecision } from "../exposure/decision.ts"
@@ -37,7 +37,7 @@ const parse = (body: unknown): unknown => {
 /** A decision that no policy could have made is none. */
 const decisionIn = (decision: ExposureDecision | undefined): ExposureDecision | undefined => {
   try {
-    return decision && checked(decision)
+    return decision && checked(cleaned(decision))
   } catch {
     return undefined
   }
@@ -47,11 +47,39 @@ const decisionIn = (decision: ExposureDecision | undefined): ExposureDecision | 
 const fieldsIn = ({ data, version }: CarriedFailure): CarriedFailure | undefined =>
   data !== undefined && isBounded(data) ? { version, data } : undefined
 
-const text = (of: string): string => cut(of, limits.text)
+/** Whatever a peer says has been written by who knows whom: what looks like a secret stays out from the beginning. */
+const clean = (of: string, limit: number): string => cut(Redaction.standard.text(cut(of, 8 * limit)), limit)
+
+const text = (of: string): string => clean(of, limits.text)
+
+const hintsIn = (hints: ReadonlyArray<string>): ReadonlyArray<string> =>
+  hints.slice(0, limits.hints).map((hint) => clean(hint, limits.hint))
+
+/** Nobody waits longer than that. */
+const longest = 2 ** 31
+
+const pauseIn = (millis: number): number => (millis > 0 ? Math.min(longest, millis) : 0)
+
+const isStatus = (status: number | null): boolean => status !== null && status >= 100 && status <= 599
+
+/** The texts of a decision, which a policy of ours would have had from a declaration. */
+const cleaned = ({ audience_hints, default_hints, title, ...decision }: ExposureDecision): ExposureDecision => ({
+  ...decision,
+  default_hints: hintsIn(default_hints),
+  ...(title === undefined ? {} : { title: text(title) }),
+  ...(audience_hints === undefined
+    ? {}
+    : {
+        audience_hints: Object.fromEntries(
+          Object.entries(audience_hints).map(([audience, hints]) => [audience, hintsIn(hints)])
+        )
+      })
+})
 
 /** What was said, as a failure; nothing where its code could not be a label of metrics. @internal */
 export const remoteOf = (said: Said): RemoteFailure | undefined => {
-  const { category, code, detail, hints, metadata, path, reason, retryable, status, violations, visibility } = said
+  const { audience, category, code, detail, hints, metadata, path, reason, retryable, status } = said
+  const { violations, visibility } = said
   if (!isCode(code)) return undefined
   const decision = decisionIn(said.decision)
   const failure = said.failure && fieldsIn(said.failure)
@@ -59,10 +87,11 @@ export const remoteOf = (said: Said): RemoteFailure | undefined => {
     code,
     category,
     reason: text(reason),
-    status,
+    status: isStatus(status) ? status : null,
     visibility,
-    hints: hints.slice(0, limits.hints).map((hint) => cut(hint, limits.hint)),
-    retryable,
+    hints: hintsIn(hints),
+    ...(audience === undefined || audience === "client" ? {} : { audience }),
+    retryable: retryable === true,
     ...(path === undefined || path === null ? {} : { path: text(path) }),
     ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata: limitMetadata(metadata) }),
     ...(violations === undefined ? {} : { violations: limitViolations(violations) }),
@@ -70,7 +99,7 @@ export const remoteOf = (said: Said): RemoteFailure | undefined => {
     ...(said.origin === undefined ? {} : { origin: said.origin }),
     ...(failure === undefined ? {} : { failure }),
     ...(detail === null ? {} : { detail: text(detail) }),
-    ...(said.retry_after_ms === undefined ? {} : { retryAfter: Math.max(0, said.retry_after_ms) })
+    ...(said.retry_after_ms === undefined ? {} : { retryAfter: pauseIn(said.retry_after_ms) })
   })
 }
 
@@ -136,14 +165,14 @@ const decoderWith =
       return Effect.fail(undecodable(format, body, thrown, context))
     })
 
-/** A header rounds the pause to seconds and the body does not; whoever says when to come back says that one may. */
+/** A header rounds the pause to seconds and the body does not; whoever only says when to come back says that one may. */
 const completed = (said: Said, { retry_after_ms, status }: Context): Said => {
   const pause = said.retry_after_ms ?? retry_after_ms
   return {
     ...said,
     status: status ?? said.status,
     retry_after_ms: pause,
-    retryable: said.retryable || pause !== undefined
+    retryable: said.retryable ?? pause !== undefined
   }
 }
 

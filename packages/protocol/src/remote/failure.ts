@@ -1,4 +1,4 @@
-import { Category, Failure, Visibility } from "@holdfast/core"
+import { Audience, Category, Failure, Visibility } from "@holdfast/core"
 import { ErrorReporter, Schema } from "effect"
 import { ExposureDecision, Undeclared } from "../exposure/decision.ts"
 import { CarriedFailure } from "../snapshot/carried.ts"
@@ -17,6 +17,8 @@ export interface Props extends Failure.Extras {
   readonly status: number | null
   readonly visibility: Visibility
   readonly hints: ReadonlyArray<string>
+  /** For whom the hints were written, where that is not everybody. Default: `client`. */
+  readonly audience?: Audience
   /** Whether it said that the same request may succeed when it is sent again. */
   readonly retryable: boolean
   /** What it was doing, where the format says it. */
@@ -57,6 +59,7 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
     status: Schema.NullOr(Schema.Int),
     visibility: Visibility,
     hints: Schema.Array(Schema.String),
+    audience: Schema.optionalKey(Audience),
     retryable: Schema.Boolean,
     path: Schema.optionalKey(Schema.String),
     metadata: Schema.optionalKey(ErrorSnapshot.Metadata),
@@ -69,7 +72,7 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
 ) {
   constructor(props: Props, options?: Schema.MakeOptions) {
     super(props, options)
-    const { category, code, decision, detail, hints, reason, retryable, status, visibility } = this
+    const { audience = "client", category, code, decision, detail, hints, reason, retryable, status, visibility } = this
     const { developer = [], operator = [], partner = [] } = decision?.audience_hints ?? {}
     const retry = retryable ? "transient" : "never"
     const severity = decision?.severity ?? (category === "biz" ? "Info" : retryable ? "Warn" : "Error")
@@ -88,11 +91,8 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
           health: category === "biz" ? "success" : category === "conf" ? "ignored" : "failure",
           http,
           grpc: decision?.grpc_code,
-          // Only the log says no status, and its hints were written for operators.
-          hints:
-            status === null
-              ? { client: [], partner, operator: [...hints, ...operator], developer }
-              : { client: hints, partner, operator, developer }
+          // What was written for one audience over there is for the same one here.
+          hints: { client: [], partner, operator, developer, [audience]: hints }
         }
       },
       message: { value: detail === undefined ? reason : `${reason}: ${detail}` },

@@ -53,8 +53,8 @@ export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
     format: Schema.String,
     /** What is wrong with it. */
     problem: Problem,
-    /** How the body begins. It is somebody else's text: no projection shows it. */
-    excerpt: Schema.String,
+    /** How the body begins. It is somebody else's text: it stays in this process, and leaves masked. */
+    excerpt: Failure.sensitive(Schema.String),
     /** The HTTP status it came with. */
     status: Schema.optionalKey(Schema.Int),
     /** The version it is of, if that is the problem. */

@@ -1,4 +1,4 @@
-import { Classifier, Reasons } from "@holdfast/core"
+import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Cause, Clock, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
 import { isBackoff } from "../backoff/Backoff.ts"
 import { Delays, isSpread } from "../backoff/formulas.ts"
@@ -26,7 +26,9 @@ interface Spent {
   readonly first: ((attempt: number, delay: Duration.Duration) => Any) | undefined
 }
 
-const circuitOpen = Reasons.CircuitOpen.declared.code
+/** Whether a circuit of this program refused the call. What a peer says of its own circuits is one more failure of the peer. */
+const isRejection = (failure: unknown): boolean =>
+  Failure.isFailure(failure) && Failure.leafOf(failure) instanceof Reasons.CircuitOpen
 
 /** On the reasons of a cause that a retry has given up on. Whoever fails with something else has judged it anew. */
 class GivenUp extends Context.Service<GivenUp, true>()("@holdfast/resilience/Retry/GivenUp") {}
@@ -93,7 +95,7 @@ export class Run {
       {
         code: declared.code,
         input: failure,
-        hint: this.#hintOf(failure, declared),
+        hint: this.#hintOf(failure),
         end: (limit) => this.#exhausted(limit, failure, declared.code, cause, fiber),
         first: this.plan.onRetry && ((attempt, delay) => this.plan.onRetry!({ attempt, delay, failure }))
       },
@@ -147,7 +149,7 @@ export class Run {
     // Whoever was not asked has done nothing, so asking again repeats nothing.
     if (declared.health !== "ignored" && fiber.getRef(Idempotent) === false) return false
     if (when !== undefined) return when(failure, declared.code)
-    if (declared.code === circuitOpen) {
+    if (isRejection(failure)) {
       const ends = maxElapsed !== Infinity || this.endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
       return ends && Classifier.retryAfterOf(failure) !== undefined
     }
@@ -215,12 +217,12 @@ export class Run {
     this.budget!.ledger.retryEnd()
   }
 
-  #hintOf(failure: unknown, declared: Classifier.Classification): number | undefined {
+  #hintOf(failure: unknown): number | undefined {
     const wish = Classifier.retryAfterOf(failure)
     if (wish === undefined) return undefined
     const asked = Duration.toMillis(wish)
     // Coming back to an open circuit early is a rejection for certain.
-    const hint = declared.code === circuitOpen ? asked : Math.min(asked, this.plan.maxHint)
+    const hint = isRejection(failure) ? asked : Math.min(asked, this.plan.maxHint)
     return hint > 0 ? hint : undefined
   }
 
