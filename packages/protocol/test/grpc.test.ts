@@ -262,8 +262,8 @@ describe("RemoteFailure.decodeGrpc", () => {
       ]) {
         const failure = yield* RemoteFailure.decodeGrpc(body)
         assert.deepStrictEqual(
-          [failure.code, failure.reason, failure.status],
-          ["sys.remote_failure", "backend down", 503]
+          [failure.code, failure.reason, failure.detail, failure.status],
+          ["sys.remote_failure", "remote failure", "backend down", 503]
         )
         assert.strictEqual(Classifier.classify(failure).retry, "transient")
       }

@@ -1,10 +1,9 @@
 import { Category, Visibility } from "@holdfast/core"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
-import { carriedIn, categoryOf, isCode, type Said, withCarried } from "../remote/bodies.ts"
+import { audienceIn, carriedIn, categoryOf, elsewhere, isCode, type Said, withCarried } from "../remote/bodies.ts"
 import { checkVersion, Refused } from "../remote/undecodable.ts"
 import type { CarriedFailure } from "../snapshot/carried.ts"
-import { remoteCode } from "../snapshot/remote.ts"
 import type { Violation } from "../snapshot/violations.ts"
 import { retryable, statusOf } from "./codes.ts"
 import { bytesOf, type Field, fields, intOf, textOf } from "./protobuf.ts"
@@ -147,13 +146,10 @@ export const readGrpc = (body: unknown): Said | undefined => {
   }
   if (!isCode(code)) {
     return {
+      ...elsewhere(message === "" ? null : message, statusOf.get(number) ?? null),
       ...shared,
-      code: remoteCode,
-      category: "sys",
-      reason: message === "" ? "remote failure" : message,
-      detail: null,
-      status: statusOf.get(number) ?? null,
-      visibility: "internal",
+      // Help of another house was not written for our callers.
+      audience: "operator",
       retryable: retry_after_ms !== undefined || retryable.has(number)
     }
   }
@@ -171,6 +167,7 @@ export const readGrpc = (body: unknown): Said | undefined => {
     detail: visibility === "public" && hasDetail ? message : null,
     status: Number.isInteger(http) && http >= 400 && http <= 599 ? http : (statusOf.get(number) ?? null),
     visibility: isVisibility(visibility) ? visibility : "internal",
+    audience: audienceIn(metadata.get("audience")),
     retryable: metadata.get("retryable") === "true"
   }
   return withCarried(said, carriedFrom(metadata.get("failure")))

@@ -1,6 +1,6 @@
 import { type GrpcCode, Report } from "@holdfast/core"
 import * as Base64 from "effect/encoding/Base64"
-import { carriedFor } from "../projection/carry.ts"
+import { carriedFor, readerOf } from "../projection/carry.ts"
 import {
   hintsFor,
   isInside,
@@ -89,6 +89,7 @@ const detailsOf = (
         http_status: String(decision.http_status),
         visibility: decision.visibility,
         retryable: String(decision.retryable),
+        ...readerOf(audience),
         ...(isPublic(snapshot) ? marked(identity.detail !== null, text, title) : {}),
         ...(carried && failure !== undefined ? { failure: JSON.stringify(failure) } : {})
       }

@@ -42,6 +42,10 @@ const known = (body: unknown): unknown => {
   }
 }
 
+/** For whom something was written; an audience that this version does not know is the narrowest. */
+export const audienceIn = (audience: unknown): Audience | undefined =>
+  isAudience(audience) ? audience : typeof audience === "string" ? "developer" : undefined
+
 /** What a body says, whatever its format. */
 export interface Said extends Omit<Props, "audience" | "detail" | "failure" | "path" | "retryable" | "retryAfter"> {
   readonly audience?: Audience | undefined
@@ -202,7 +206,7 @@ export const readProblem = (body: unknown): Said | undefined => {
     // Who does not say that it may be shown has not thought of it.
     visibility: isOurs && visibility === "public" ? "public" : "internal",
     hints: isOurs && Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
-    audience: isAudience(audience) ? audience : undefined,
+    audience: audienceIn(audience),
     retryable: typeof retryable === "boolean" ? retryable : undefined,
     retry_after_ms: Option.getOrUndefined(decodePause(own(body, "retry_after_ms"))),
     ...(violations === undefined ? {} : { violations })
