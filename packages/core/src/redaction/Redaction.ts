@@ -179,7 +179,10 @@ const keysOf = (value: object): ReadonlyArray<string> => {
   }
 }
 
-/** Adds what is `Redacted` in a value, at any depth. Other errors stand for themselves. */
+/** What links errors is not followed here: each of them is asked for itself. */
+const links: ReadonlySet<string> = new Set(["cause", "errors", "message", "name", "stack"])
+
+/** Adds what is `Redacted` in a value, at any depth, but for other errors. */
 const collectRedacted = (value: unknown, into: Secrets): void => {
   const pending: Array<unknown> = [value]
   for (let at = 0; at < pending.length; at++) {
@@ -188,6 +191,7 @@ const collectRedacted = (value: unknown, into: Secrets): void => {
     else if (typeof next === "object" && next !== null && !ArrayBuffer.isView(next) && !(next instanceof Error)) {
       for (const key in next) {
         if (pending.length >= mostMembers) break
+        if (links.has(key)) continue
         const inner: unknown = (next as Record<string, unknown>)[key]
         if (typeof inner === "object" && inner !== null) pending.push(inner)
       }
@@ -202,9 +206,12 @@ const collectRedacted = (value: unknown, into: Secrets): void => {
 export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Secrets = new Secrets()): Secrets => {
   const keys = keysOf(failure)
   for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!
+    const isSecret = sensitive.has(key)
+    if (!isSecret && links.has(key)) continue
     try {
-      const value: unknown = (failure as Record<string, unknown>)[keys[i]!]
-      if (sensitive.has(keys[i]!)) collect(value, into)
+      const value: unknown = (failure as Record<string, unknown>)[key]
+      if (isSecret) collect(value, into)
       else if (typeof value === "object" && value !== null && i < mostMembers) collectRedacted(value, into)
     } catch {
       // A member that cannot be read shows nothing either.
