@@ -144,6 +144,17 @@ describe("Failure.Tagged", () => {
     ])
   })
 
+  it("is declared for good: nobody who reads the declaration can change it", () => {
+    const given = ["reduce the quantity"]
+    class Frozen extends Failure.Tagged<Frozen>()("Frozen", {}, { code: "biz.frozen", hints: { client: given } }) {}
+    const { declared } = Frozen
+    given.push("changed")
+    assert.throws(() => Object.assign(declared, { reason: "changed" }), TypeError)
+    assert.throws(() => Object.assign(declared.hints, { client: [] }), TypeError)
+    assert.throws(() => (declared.hints.client as Array<string>).push("changed"), TypeError)
+    assert.deepStrictEqual([declared.reason, declared.hints.client], ["frozen", ["reduce the quantity"]])
+  })
+
   it("keeps sensitive fields out of everything it says about itself", () => {
     const failure = new LoginRefused({ user: "ada", password: "hunter2!", key: Redacted.make("k-123456") })
     assert.strictEqual(failure.password, "hunter2!")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Identity, Operation, Reasons } from "@holdfast/core"
+import { Failure, Identity, Operation, Reasons, Report } from "@holdfast/core"
 import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
+import * as fc from "fast-check"
 
 const pathOf = (exit: Exit.Exit<unknown, unknown>): string | null =>
   Exit.isFailure(exit) ? Identity.fromCause(exit.cause).path : "succeeded"
@@ -272,5 +273,27 @@ describe("Operation.pathOf", () => {
 
   it("escapes the separator inside of a segment", () => {
     assert.strictEqual(Operation.joinPath(["a / b", "c"]), "a \\/ b / c")
+  })
+})
+
+describe("The metadata of an operation", () => {
+  it.effect("has its keys by code point, at the operation as at the failure", () =>
+    Effect.gen(function* () {
+      const metadata = { b: 1, "\u{1F600}": 1, a: 1, "\uFF5E": 1, B: 1, "1.5": 1 }
+      const failure = yield* Effect.flip(Operation.doing(new Reasons.DataError(), "import", { metadata }))
+      const sorted = Object.keys(metadata).toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      assert.deepStrictEqual(sorted, ["1.5", "B", "a", "b", "\uFF5E", "\u{1F600}"])
+      const { contexts, metadata: all } = Report.of(failure)
+      assert.deepStrictEqual([Object.keys(contexts[0]!.metadata), Object.keys(all)], [sorted, sorted])
+    })
+  )
+
+  it("is put in the order of its bytes, whatever the keys are", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" })), (keys) => {
+        const bytes = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        assert.deepStrictEqual(Operation.inOrder(keys), bytes)
+      })
+    )
   })
 })

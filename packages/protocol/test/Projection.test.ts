@@ -278,6 +278,13 @@ describe("Projection.renderUserDebug", () => {
   })
 })
 
+describe("The metadata line of the user debug text", () => {
+  it("is in the order of the keys, numbers too", () => {
+    const failure = raised(new Reasons.DataError(), Operation.doing("x", { metadata: { b: 1, "9": 1, "10": 1, B: 1 } }))
+    assert.include(Projection.renderUserDebug(failure), "metadata      : 10=1, 9=1, B=1, b=1")
+  })
+})
+
 describe("Projection.stringify", () => {
   it("writes one line that no terminal obeys, and that reads back the same", () => {
     const failure = raised(

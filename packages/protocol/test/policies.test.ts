@@ -1,7 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Identity, Reasons } from "@holdfast/core"
+import { Failure, Identity, Operation, Reasons } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
 import { Cause, Effect, ErrorReporter } from "effect"
+import { raised } from "./support.ts"
+
+interface Writable {
+  readonly identity: object
+  readonly classification: { readonly hints: { readonly client: Array<string> } }
+  readonly metadata: object
+  readonly causes: Array<object>
+}
 
 const subjectOf = (failure: Failure.Any): ExposurePolicy.Subject => ({
   identity: Identity.of(failure),
@@ -73,6 +81,44 @@ describe("ExposurePolicy.make", () => {
       const subject = { ...notFound, identity: { ...notFound.identity, code } }
       assert.strictEqual(ExposurePolicy.decide(policy, subject).http_status, 400, code)
     }
+  })
+})
+
+describe("A policy that writes to what it is asked about", () => {
+  const writes: Readonly<Record<string, (subject: Writable) => unknown>> = {
+    identity: ({ identity }) => Object.assign(identity, { detail: "changed" }),
+    classification: ({ classification }) => Object.assign(classification, { reason: "changed" }),
+    hints: ({ classification }) => classification.hints.client.push("changed"),
+    metadata: ({ metadata }) => Object.assign(metadata, { tenant: "changed" }),
+    causes: ({ causes }) => causes.push(causes[0]!),
+    "a cause": ({ causes }) => Object.assign(causes[0]!, { message: "changed" }),
+    subject: (subject) => Object.assign(subject, { origin: "defect" })
+  }
+  for (const [what, write] of Object.entries(writes)) {
+    it(`is broken, and changes nothing: ${what}`, () => {
+      const failure = raised(
+        new Reasons.NotFound({ detail: "order 7", cause: new Error("none") }),
+        Operation.doing("find", { metadata: { tenant: "acme" } })
+      )
+      const before = ErrorSnapshot.of(failure)
+      const policy: ExposurePolicy.Policy = (subject) => {
+        write(subject as unknown as Writable)
+        return ExposurePolicy.contract(subject)
+      }
+      const { decision, ...after } = ErrorSnapshot.of(failure, { policy })
+      assert.strictEqual(decision.http_status, 500)
+      assert.deepStrictEqual({ ...after, decision: before.decision }, before)
+      assert.deepStrictEqual(ErrorSnapshot.of(failure), before)
+    })
+  }
+
+  it("cannot change what the built-in ones answer", () => {
+    const hints = ExposurePolicy.contract(subjectOf(new Reasons.Timeout())).default_hints as Array<string>
+    assert.throws(() => hints.push("changed"), TypeError)
+    assert.throws(
+      () => Object.assign(ExposurePolicy.bare(subjectOf(new Reasons.Timeout())), { http_status: 404 }),
+      TypeError
+    )
   })
 })
 

@@ -150,6 +150,8 @@ export const categoryOf = (tag: string, code: string): Category => {
 const defaultSeverity = (category: Category, retry: Retryability): Severity =>
   category === "biz" ? "Info" : retry === "never" ? "Error" : "Warn"
 
+const list = (hints: ReadonlyArray<string> = []): ReadonlyArray<string> => Object.freeze([...hints])
+
 export const resolve = (tag: string, declaration: Declaration<never>, sensitive: ReadonlySet<string>): Declared => {
   checkMembers(tag, declaration)
   const { code } = declaration
@@ -168,8 +170,9 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     }
   }
   const retry = declaration.retry ?? "never"
-  const { client = [], developer = [], operator = [], partner = [] } = declaration.hints ?? {}
-  return {
+  const { client, developer, operator, partner } = declaration.hints ?? {}
+  // Whoever reads a declaration reads the one there is: what one of them writes to it would hold for everybody.
+  return Object.freeze<Declared>({
     tag,
     code,
     category,
@@ -179,14 +182,19 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
     severity: declaration.severity ?? defaultSeverity(category, retry),
     http,
     grpc: declaration.grpc,
-    hints: { client, partner, operator, developer },
+    hints: Object.freeze({
+      client: list(client),
+      partner: list(partner),
+      operator: list(operator),
+      developer: list(developer)
+    }),
     sensitive,
     detail: declaration.detail,
     callSite: declaration.callSite ?? false,
     visibility: declaration.visibility ?? (category === "biz" ? "public" : "internal"),
     deprecated: declaration.deprecated,
     replacedBy: declaration.replacedBy
-  }
+  })
 }
 
 interface Site {

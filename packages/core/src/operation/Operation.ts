@@ -11,6 +11,7 @@ import { dual } from "effect/Function"
 import { type Details, make, type OperationContext } from "./context.ts"
 
 export {
+  inOrder,
   joinPath,
   metadataOf,
   pathOf,

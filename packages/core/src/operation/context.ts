@@ -11,7 +11,10 @@ export interface OperationContext {
   readonly path: ReadonlyArray<string>
   /** Visible details, in the order they were given; a name may come twice. */
   readonly fields: ReadonlyArray<readonly [name: string, value: string]>
-  /** Typed details for machines. The innermost context wins where two name the same key. */
+  /**
+   * Typed details for machines, keys by code point; those that are whole numbers come first, as in any object. The innermost
+   * context wins where two name the same key.
+   */
   readonly metadata: Readonly<Record<string, MetadataValue>>
   /** Whether the action is a sentence about the failure (`Failure.context`) and so a link of the printed chain. */
   readonly sentence: boolean
@@ -53,6 +56,33 @@ const metadataValue = (value: unknown): MetadataValue => {
   return typeof value === "number" && Number.isFinite(value) ? value : show(value)
 }
 
+/** Where a unit of UTF-16 stands among the code points: one half of a pair is of a later one than any unit of its own. */
+const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+const compare = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i))
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+const surrogate = /[\ud800-\udfff]/
+
+/**
+ * Keys by code point, which is the order of their bytes in UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "@holdfast/core"
+ *
+ * Operation.inOrder(["b", "10", "9", "B"]) // => ["10", "9", "B", "b"]
+ * ```
+ */
+export const inOrder = (keys: ReadonlyArray<string>): ReadonlyArray<string> =>
+  keys.length < 2 ? keys : keys.some((key) => surrogate.test(key)) ? keys.toSorted(compare) : keys.toSorted()
+
 const pairs = (fields: Details["fields"]): ReadonlyArray<readonly [string, string]> => {
   if (fields === undefined) return []
   const entries: ReadonlyArray<readonly [string, unknown]> = Array.isArray(fields) ? fields : Object.entries(fields)
@@ -68,7 +98,9 @@ export const make = (action: string | null, details: Details | undefined, senten
   const locator = details?.at === undefined || details.at === "" ? null : details.at
   const doing = action === "" ? null : action
   const metadata: Record<string, MetadataValue> = Object.create(null) as Record<string, MetadataValue>
-  for (const [key, value] of Object.entries(details?.metadata ?? {})) {
+  const given = details?.metadata ?? {}
+  for (const key of inOrder(Object.keys(given))) {
+    const value = given[key]
     if (key !== "" && value !== undefined) metadata[key] = metadataValue(value)
   }
   return {
@@ -142,7 +174,7 @@ export const put = <A>(record: Record<string, A>, key: string, value: A): void =
   } else record[key] = value
 }
 
-/** What all contexts say together: the innermost wins, keys in alphabetical order. */
+/** What all contexts say together: the innermost wins, keys by code point. */
 export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<Record<string, MetadataValue>> => {
   if (contexts.length === 0) return nothing
   const merged = new Map<string, MetadataValue>()
@@ -150,6 +182,6 @@ export const metadataOf = (contexts: ReadonlyArray<OperationContext>): Readonly<
     for (const key of Object.keys(metadata)) if (!merged.has(key)) merged.set(key, metadata[key]!)
   }
   const record: Record<string, MetadataValue> = {}
-  for (const key of [...merged.keys()].toSorted()) put(record, key, merged.get(key)!)
+  for (const key of inOrder([...merged.keys()])) put(record, key, merged.get(key)!)
   return record
 }

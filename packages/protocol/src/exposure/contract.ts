@@ -1,13 +1,13 @@
 import type { ExposureDecision, Policy } from "./decision.ts"
 
-const none: ReadonlyArray<string> = []
-const configuration: ReadonlyArray<string> = ["check configuration values", "validate config source"]
+const none: ReadonlyArray<string> = Object.freeze([])
+const configuration = Object.freeze(["check configuration values", "validate config source"])
 
 /** Hints by exact code. A code that only resembles one of these gets none. */
 const hints: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
-  ["sys.io_error", ["check filesystem state", "verify file permissions"]],
-  ["sys.network_error", ["check network connectivity", "retry the request"]],
-  ["sys.timeout", ["retry later", "inspect downstream service latency"]],
+  ["sys.io_error", Object.freeze(["check filesystem state", "verify file permissions"])],
+  ["sys.network_error", Object.freeze(["check network connectivity", "retry the request"])],
+  ["sys.timeout", Object.freeze(["retry later", "inspect downstream service latency"])],
   ["conf.core_invalid", configuration],
   ["conf.feature_invalid", configuration],
   ["conf.dynamic_invalid", configuration]

@@ -58,7 +58,10 @@ export type Undeclared = typeof Undeclared.Type
  */
 export type Origin = "failure" | Undeclared
 
-/** What a policy may look at. Secrets are already gone from it, so no decision can carry one out. */
+/**
+ * What a policy may look at. Secrets are already gone from it, so no decision can carry one out. It is frozen: a policy that
+ * writes to it is broken.
+ */
 export interface Subject {
   readonly identity: Identity.Identity
   /** The declaration of the failure, or its stand-in for an error that nobody declared. */
@@ -74,9 +77,9 @@ export interface Subject {
 export type Policy = (subject: Subject) => ExposureDecision
 
 /** What a failure gets when its policy failed: nothing leaves. */
-export const closed: ExposureDecision = {
+export const closed: ExposureDecision = Object.freeze<ExposureDecision>({
   http_status: 500,
   visibility: "internal",
-  default_hints: [],
+  default_hints: Object.freeze([]),
   retryable: false
-}
+})

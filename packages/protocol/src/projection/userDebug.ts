@@ -1,4 +1,4 @@
-import { Redaction, Report } from "@holdfast/core"
+import { Operation, Redaction, Report } from "@holdfast/core"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { quote } from "../text.ts"
 import { type Options, seenBy, snapshotOf } from "./input.ts"
@@ -14,9 +14,13 @@ const line = (label: string, text: string): string => `${label.padEnd(width)}: $
 const origin = (metadata: ErrorSnapshot.Metadata): ReadonlyArray<string> => {
   const component = Object.hasOwn(metadata, "component.name") ? metadata["component.name"] : undefined
   if (typeof component === "string") return [line("component", indented(component, gap))]
-  const entries = Object.entries(metadata)
-  if (entries.length === 0) return []
-  const all = entries.map(([key, value]) => `${oneLine(key)}=${typeof value === "string" ? quote(value) : value}`)
+  // An object begins with the keys that are whole numbers, wherever they belong.
+  const keys = Operation.inOrder(Object.keys(metadata))
+  if (keys.length === 0) return []
+  const all = keys.map((key) => {
+    const value = metadata[key]!
+    return `${oneLine(key)}=${typeof value === "string" ? quote(value) : value}`
+  })
   return [line("metadata", all.join(", "))]
 }
 

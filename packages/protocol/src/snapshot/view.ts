@@ -191,20 +191,23 @@ const asked = (view: View, policy: Policy, classification: Classifier.Classifica
     ? { identity: view.identity, classification, origin, metadata: noMetadata, causes: noCauses }
     : whole(view, classification, origin)
 
-const noMetadata: Metadata = {}
-const noCauses: ReadonlyArray<SourceFrame> = []
+const noMetadata: Metadata = Object.freeze({})
+const noCauses: ReadonlyArray<SourceFrame> = Object.freeze([])
 
-const whole = (view: View, classification: Classifier.Classification, origin: Origin): Subject => ({
-  identity: view.identity,
-  classification,
-  origin,
-  get metadata() {
-    return view.root_metadata
-  },
-  get causes() {
-    return view.source_frames
-  }
-})
+/** A policy shares these with the snapshot, and the classification with the whole program. */
+const whole = (view: View, classification: Classifier.Classification, origin: Origin): Subject =>
+  Object.freeze<Subject>({
+    identity: Object.freeze(view.identity),
+    classification: Object.isFrozen(classification) ? classification : Object.freeze({ ...classification }),
+    origin,
+    get metadata() {
+      return Object.freeze(view.root_metadata)
+    },
+    get causes() {
+      for (const frame of view.source_frames) Object.freeze(Object.freeze(frame).metadata)
+      return Object.freeze(view.source_frames)
+    }
+  })
 
 interface Seen extends ErrorSnapshot {
   readonly defects: ReadonlyArray<unknown>
