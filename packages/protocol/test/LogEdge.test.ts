@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Identity, Operation, Reasons, Redaction } from "@holdfast/core"
+import { Failure, Identity, Operation, Reasons, Redaction } from "@holdfast/core"
 import { LogEdge, Projection, RemoteFailure } from "@holdfast/protocol"
-import { Cause, Effect, ErrorReporter, Logger, References } from "effect"
+import { Cause, Effect, ErrorReporter, Logger, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { raised } from "./support.ts"
@@ -76,6 +76,27 @@ describe("A log line", () => {
         assert.doesNotThrow(() => JSON.parse(lines[0]!) as unknown)
       })
     )
+  })
+
+  it("shows nowhere what one of its failures keeps secret", () => {
+    class Login extends Failure.Tagged<Login>()(
+      "LogLogin",
+      { pw: Failure.sensitive(Schema.String) },
+      { code: "biz.log_login" }
+    ) {}
+    const secret = "s3cr3tTokenValue9"
+    const login = new Login({ pw: secret })
+    const entries = [
+      Effect.logError(`login with ${secret} refused`, login),
+      Effect.logError(login, new Error(`x ${secret}`)),
+      Effect.logError(new Error(`x ${secret}`), login).pipe(Effect.annotateLogs("note", `pw was ${secret}`)),
+      Effect.logError("lost", Cause.fail(login), { [secret]: secret }).pipe(Effect.withLogSpan(`try ${secret}`)),
+      Effect.logError("x").pipe(Effect.annotateLogs({ login, [`by ${secret}`]: secret })),
+      Effect.logError("x").pipe(Effect.annotateLogs(`Bearer ${secret}`, 1)),
+      Effect.logError({ headers: [["authorization", secret]] })
+    ]
+    for (const [index, entry] of entries.entries()) assert.notInclude(linesOf(entry)[0]!, secret, `entry ${index}`)
+    assert.strictEqual(entryOf(Effect.logError(`login with ${secret}`, login))["message"], "login with <redacted>")
   })
 
   it("masks members of secret names in what is logged, and says what JSON cannot", () => {

@@ -1,7 +1,7 @@
 /**
  * Failures in the log: one JSON line for each entry, whatever it says, with the log projection of the failure in it.
  */
-import { Classifier, Failure, Identity, Redaction } from "@holdfast/core"
+import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core"
 import { Cause, Context, Effect, ErrorReporter, type Fiber, type Layer, Logger, References, Tracer } from "effect"
 import * as Projection from "../projection/Projection.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
@@ -23,54 +23,76 @@ const failureOf = (cause: Cause.Cause<unknown>, messages: ReadonlyArray<unknown>
     ? cause
     : messages.find((message) => isCause(message) || Failure.isFailure(message) || isError(message))
 
+/** A policy that knows the secrets of every failure of an entry: the texts beside one may repeat what it was given. */
+const knowing = (
+  policy: Redaction.Policy,
+  cause: Cause.Cause<unknown>,
+  others: ReadonlyArray<unknown>
+): Redaction.Policy => {
+  const reasons = others.flatMap((one): ReadonlyArray<Cause.Reason<unknown>> => {
+    if (isCause(one)) return one.reasons
+    return Failure.isFailure(one) || isError(one) ? [Cause.makeDieReason(one)] : []
+  })
+  if (cause.reasons.length + reasons.length === 0) return policy
+  const known = Report.secretsOf(Cause.fromReasons([...cause.reasons, ...reasons]), guard(policy))
+  return known.size === 0
+    ? policy
+    : { ...policy, text: (text, more) => policy.text(known.cutFrom(text, policy.mask), more) }
+}
+
+type Clean = (text: string, limit: number) => string
+
 const annotationsOf = (
-  fiber: Fiber.Fiber<unknown, unknown>,
+  annotations: Readonly<Record<string, unknown>>,
+  clean: Clean,
   policy: Redaction.Policy
 ): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
-    Object.entries(fiber.getRef(References.CurrentLogAnnotations))
+    Object.entries(annotations)
       .slice(0, limits.entries)
-      .map(([key, value]) => {
-        if (policy.isSecretKey(key)) return [key, policy.mask]
+      .map(([name, value]) => {
+        const key = clean(name, limits.label)
+        if (policy.isSecretKey(name)) return [key, policy.mask]
         const plain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
-        return [key, plain ? value : cut(policy.text(plainText(value, policy)), limits.value)]
+        return [key, plain ? value : clean(plainText(value, policy), limits.value)]
       })
   )
 
 /** How long each log span has been open, in milliseconds. */
-const spansOf = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  date: Date,
-  policy: Redaction.Policy
-): Readonly<Record<string, number>> =>
+const spansOf = (fiber: Fiber.Fiber<unknown, unknown>, date: Date, clean: Clean): Readonly<Record<string, number>> =>
   Object.fromEntries(
     fiber
       .getRef(References.CurrentLogSpans)
       .slice(0, limits.entries)
-      .map(([label, start]) => [cut(policy.text(label), limits.label), Math.max(0, date.getTime() - start)])
+      .map(([label, start]) => [clean(label, limits.label), Math.max(0, date.getTime() - start)])
   )
 
 const optional = <K extends string, A>(key: K, members: Readonly<Record<string, A>>) =>
   Object.keys(members).length === 0 ? {} : ({ [key]: members } as { readonly [_ in K]: Readonly<Record<string, A>> })
 
 const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): string => {
-  const options = ErrorSnapshot.inForce(fiber)
-  const policy = guard(options.redaction ?? Redaction.standard)
+  const inForce = ErrorSnapshot.inForce(fiber)
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  const redaction = knowing(inForce.redaction ?? Redaction.standard, cause, [
+    ...messages,
+    ...Object.values(annotations)
+  ])
+  const policy = guard(redaction)
+  const clean: Clean = (text, limit) => cut(policy.text(text), limit)
   const error = failureOf(cause, messages)
-  const failure = error === undefined ? undefined : Projection.toLog(error, options)
+  const failure = error === undefined ? undefined : Projection.toLog(error, { ...inForce, redaction })
   const said = messages.filter((one) => one !== error && !isCause(one)).map((one) => plainText(one, policy))
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   const occurrence = occurrenceOf(isCause(error) ? error : cause)
   return Projection.stringify({
     time: date.toISOString(),
     level: logLevel.toUpperCase(),
-    message:
-      said.length === 0 && failure !== undefined ? failure.reason : cut(policy.text(said.join(" ")), limits.message),
+    message: said.length === 0 && failure !== undefined ? failure.reason : clean(said.join(" "), limits.message),
     ...(span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }),
     ...(occurrence === undefined ? {} : { occurrence_id: occurrence.id }),
-    ...optional("annotations", annotationsOf(fiber, policy)),
-    ...optional("spans", spansOf(fiber, date, policy)),
+    ...optional("annotations", annotationsOf(annotations, clean, policy)),
+    ...optional("spans", spansOf(fiber, date, clean)),
     ...(failure === undefined ? {} : { failure })
   })
 }

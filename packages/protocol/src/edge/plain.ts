@@ -4,6 +4,9 @@ import { Predicate } from "effect"
 /** Longer lists are not looked at to their end. */
 const most = 256
 
+const isPair = (u: unknown): u is readonly [string, unknown] =>
+  Array.isArray(u) && u.length === 2 && typeof u[0] === "string"
+
 const ofError = ({ message, name }: Error): string => `${name}: ${message}`
 
 /**
@@ -14,6 +17,8 @@ export const plainText = (value: unknown, policy: Redaction.Policy): string => {
   if (typeof value === "string") return value
   const ancestors: Array<unknown> = []
   function replace(this: unknown, key: string, member: unknown): unknown {
+    // Headers and the like often come as pairs.
+    if (key === "1" && isPair(this) && policy.isSecretKey(this[0])) return policy.mask
     if (key !== "" && !Array.isArray(this) && policy.isSecretKey(key)) return policy.mask
     if (typeof member === "bigint") return `${member}n`
     if (typeof member === "function" || typeof member === "symbol") return String(member)
