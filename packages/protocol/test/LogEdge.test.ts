@@ -177,6 +177,21 @@ describe("A log line", () => {
   })
 })
 
+describe("A line that is read back", () => {
+  it.effect("gives the failure in it, as the projection alone does", () =>
+    Effect.gen(function* () {
+      const failure = new Reasons.NotFound({ detail: "order 7" })
+      const [line] = linesOf(Effect.logError("lost", failure))
+      const read = yield* RemoteFailure.decodeLog(line)
+      assert.deepStrictEqual({ ...read }, { ...(yield* RemoteFailure.decodeLog(Projection.toLog(failure))) })
+      assert.instanceOf(yield* RemoteFailure.decodeLog(line, [Reasons.NotFound]), Reasons.NotFound)
+      const [plain] = linesOf(Effect.logInfo("nothing failed"))
+      const none = yield* Effect.flip(RemoteFailure.decodeLog(plain))
+      assert.strictEqual(none._tag, "UndecodableRemote")
+    })
+  )
+})
+
 describe("What is reported", () => {
   const logged = (program: Effect.Effect<unknown>) => linesOf(Effect.provide(program, LogEdge.reporting))
 

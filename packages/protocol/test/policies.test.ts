@@ -92,7 +92,7 @@ describe("A policy that writes to what it is asked about", () => {
     metadata: ({ metadata }) => Object.assign(metadata, { tenant: "changed" }),
     causes: ({ causes }) => causes.push(causes[0]!),
     "a cause": ({ causes }) => Object.assign(causes[0]!, { message: "changed" }),
-    subject: (subject) => Object.assign(subject, { origin: "defect" })
+    subject: (subject) => Object.assign(subject, { origin: "foreign" })
   }
   for (const [what, write] of Object.entries(writes)) {
     it(`is broken, and changes nothing: ${what}`, () => {

@@ -36,6 +36,30 @@ describe("Projection.toProblem", () => {
   })
 })
 
+describe("The URIs of a problem", () => {
+  const isUri = (text: unknown): boolean => /^(?:[\w\-.~:/?#[\]@!$&'()*+,;=]|%[\da-f]{2})*$/i.test(String(text))
+
+  it("hold nothing that may not stand in one", () => {
+    const { instance, type } = Projection.toProblem(new Reasons.NotFound(), {
+      typeBase: "not a uri {%zz%41",
+      instance: "bad uri \n\ud800ä"
+    })
+    assert.strictEqual(type, "not%20a%20uri%20%7B%25zz%41biz.not_found")
+    assert.strictEqual(instance, "bad%20uri%20%0A%EF%BF%BD%C3%A4")
+  })
+
+  it("are URIs whatever they are made of, and are left alone if they were", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.webUrl({ withQueryParameters: true }), (text, url) => {
+        const given = Projection.toProblem(new Reasons.NotFound(), { typeBase: text, instance: text })
+        assert.isTrue(isUri(given.type) && isUri(given.instance))
+        const fine = Projection.toProblem(new Reasons.NotFound(), { typeBase: url, instance: url })
+        assert.deepStrictEqual([fine.type, fine.instance], [`${url}biz.not_found`, url])
+      })
+    )
+  })
+})
+
 describe("A problem of a stamped snapshot", () => {
   it.effect("names the occurrence and the trace", () =>
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { Identity } from "@holdfast/core"
-import { Cause, Effect, type Layer, Stream } from "effect"
+import { Cause, Effect, Layer, Stream } from "effect"
 import type { unhandled } from "effect/Types"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -10,7 +10,7 @@ import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
 import { formatFor } from "./accept.ts"
 import { look } from "./look.ts"
-import { correlationOf, InForce, type Options, type Told, told } from "./told.ts"
+import { correlationOf, InForce, isNamed, type Options, type Told, told } from "./told.ts"
 import { isServersOwn } from "./translate.ts"
 
 const answer = (
@@ -76,6 +76,9 @@ const watched = (response: HttpServerResponse.HttpServerResponse, options: Optio
   })
 }
 
+// Sent, it would leave the request without any answer.
+const misnamed = Effect.die(new TypeError("correlationHeader is no name of a header"))
+
 /**
  * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
  * `ErrorReporter`s of the fiber, once and under the name that a problem gives it (`instance`). An error that brings its own
@@ -84,7 +87,7 @@ const watched = (response: HttpServerResponse.HttpServerResponse, options: Optio
  * is the outermost: what fails in one outside of this one is answered by the server.
  *
  * - `audience`: default `"client"`. `prefer`: default `"json"`. `typeBase`, `carry`, `titles`: default none. `correlationHeader`:
- *   default `x-correlation-id`.
+ *   default `x-correlation-id`; dies if that is no name of a header, a layer when it is built.
  *
  * @example
  * ```ts
@@ -101,8 +104,9 @@ const watched = (response: HttpServerResponse.HttpServerResponse, options: Optio
 export const handled = <E, R>(
   self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   options: Options = {}
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
-  Effect.flatMap(correlationOf(options), (correlation) =>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> => {
+  if (!isNamed(options)) return misnamed
+  return Effect.flatMap(correlationOf(options), (correlation) =>
     Effect.catchCause(
       Effect.flatMap(self, (response) => watched(response, options)),
       (cause) => {
@@ -112,6 +116,7 @@ export const handled = <E, R>(
       }
     ).pipe(Effect.provideService(InForce, { options, correlation }), Effect.annotateLogs("correlation_id", correlation))
   )
+}
 
 /**
  * {@link handled} for every route of an `HttpRouter`, those that do not exist included: one layer beside the routes.
@@ -133,6 +138,9 @@ export const handled = <E, R>(
  * ```
  */
 export const layer = (options?: Options): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  isNamed(options ?? {}) ? middleware(options) : Layer.effectDiscard(misnamed)
+
+const middleware = (options: Options | undefined): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   HttpRouter.middleware(
     // The router wants middleware to leave room for errors of other middleware.
     (effect) =>

@@ -21,7 +21,7 @@ export interface Options {
   readonly typeBase?: string
   /** What goes along so that the other side gets the failure back, its own fields included. Default: nothing. */
   readonly carry?: Carry
-  /** The header that names the request on both sides. Default: `x-correlation-id`. */
+  /** The header that names the request on both sides; a defect if it is no name of a header. Default: `x-correlation-id`. */
   readonly correlationHeader?: string
   /** Titles by locale, then by code; `Content-Language` says which was used. What one lacks is logged once. Default: none. */
   readonly titles?: Catalog.Titles
@@ -43,6 +43,11 @@ export const InForce: Context.Reference<Edge> = Context.Reference("@holdfast/pro
 const requestId = /^[\w.:+/=-]{1,128}$/
 
 const defaultHeader = "x-correlation-id"
+
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/
+
+/** Whether the correlation header is one that can be sent. */
+export const isNamed = ({ correlationHeader = defaultHeader }: Options): boolean => headerName.test(correlationHeader)
 
 /** The caller's own name for the request, else that of the trace, else a new one; within an edge the one it has already. */
 export const correlationOf = ({

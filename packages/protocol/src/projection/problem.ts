@@ -11,6 +11,12 @@ export interface ProblemOptions extends Options {
   readonly instance?: string
 }
 
+// What a URI may hold, and a `%` that begins no escape.
+const unfit = /%(?![\da-f]{2})|[^\w\-.~:/?#[\]@!$&'()*+,;=%]+/gi
+
+/** A text as part of a URI: whatever may not stand in one is percent-encoded. */
+const uri = (text: string): string => text.toWellFormed().replace(unfit, encodeURIComponent)
+
 /** A name for the occurrence that is a URI and no address: nothing can be fetched there. */
 const instanceOf = (occurrence: Occurrence | undefined): string | undefined =>
   occurrence === undefined ? undefined : `urn:occurrence:${encodeURIComponent(occurrence.id.toWellFormed())}`
@@ -20,9 +26,12 @@ const instanceOf = (occurrence: Occurrence | undefined): string | undefined =>
  * audience may read it; `code`, `category`, `visibility`, `retryable` and `hints` are extensions, as are `retry_after_ms`,
  * `violations`, `trace_id` and `failure` (if carried) where there is something to say.
  *
+ * With `about:blank` the title stays the reason, where RFC 9457 would have the phrase of the status: that says nothing that the
+ * status does not.
+ *
  * - `typeBase`: the beginning of the type URI. Default: none, and the type is `about:blank`. `instance`: URI of this
  *   occurrence. Default: `urn:occurrence:` and the id of a stamped snapshot. `audience`: default `client`. `carry`: default
- *   none.
+ *   none. What may not stand in a URI is percent-encoded.
  *
  * @example
  * ```ts
@@ -41,9 +50,9 @@ export const toProblem = (input: unknown, options?: ProblemOptions): ProblemDeta
   const audience = options?.audience ?? "client"
   const { decision, identity, occurrence, retry_after_ms, violations } = snapshot
   const detail = detailFor(snapshot, audience)
-  const instance = options?.instance ?? instanceOf(occurrence)
+  const instance = options?.instance === undefined ? instanceOf(occurrence) : uri(options.instance)
   return {
-    type: options?.typeBase === undefined ? "about:blank" : options.typeBase + encodeURIComponent(identity.code),
+    type: options?.typeBase === undefined ? "about:blank" : uri(options.typeBase) + encodeURIComponent(identity.code),
     title: reasonFor(snapshot, audience),
     status: decision.http_status,
     ...(detail === null ? {} : { detail }),

@@ -148,7 +148,7 @@ export const readJsonRpc = readWithin("data", "error")
 
 export const readGraphQl = readWithin("extensions", "errors")
 
-export const readLog = reading(LogProjection, ({ root_metadata, ...body }) => ({
+const readEntry = reading(LogProjection, ({ root_metadata, ...body }) => ({
   ...body,
   metadata: root_metadata,
   status: null,
@@ -156,6 +156,10 @@ export const readLog = reading(LogProjection, ({ root_metadata, ...body }) => ({
   audience: "operator" as const,
   retryable: undefined
 }))
+
+/** A projection, or a line of `LogEdge`, which has it under a name. */
+export const readLog = (body: unknown): Said | undefined =>
+  readEntry(body) ?? (isObject(body) ? readEntry(own(body, "failure")) : undefined)
 
 export const readSnapshot = (body: unknown): Said | undefined => {
   if (isObject(body)) checkVersion(body)
