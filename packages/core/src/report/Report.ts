@@ -11,7 +11,7 @@ import * as Render from "./render.ts"
 
 export type { PrettyOptions } from "./pretty.ts"
 export type { ChainOptions } from "./render.ts"
-export { logged } from "./logged.ts"
+export { isLogged, logged } from "./logged.ts"
 export { fromCause, make, of, type Options, secretsOf } from "./made.ts"
 export { indented, oneLine } from "./render.ts"
 export type { Frame } from "./frames.ts"

@@ -10,8 +10,22 @@ class Logged extends Context.Service<Logged, true>()("@holdfast/core/Report/Logg
 
 const mark = Context.make(Logged, true) as Context.Context<never>
 
-const isLogged = (reason: Cause.Reason<unknown>): boolean =>
+const isSettled = (reason: Cause.Reason<unknown>): boolean =>
   Cause.isInterruptReason(reason) || reason.annotations.has(Logged.key)
+
+/**
+ * Whether everything in a cause has been logged by {@link logged}, or needs not be: interruptions are no failures.
+ *
+ * @example
+ * ```ts
+ * import { Reasons, Report } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const cause = Effect.runSync(Effect.flip(Effect.sandbox(Report.logged(new Reasons.NotFound()))))
+ * Report.isLogged(cause) // => true
+ * ```
+ */
+export const isLogged = (cause: Cause.Cause<unknown>): boolean => cause.reasons.every(isSettled)
 
 /**
  * Logs a failure that passes by, and lets it pass. However many of these it passes, it is logged once, at the innermost; an
@@ -33,7 +47,7 @@ const isLogged = (reason: Cause.Reason<unknown>): boolean =>
 export const logged = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.catchCause(self, (cause) =>
     Effect.withFiber((fiber) => {
-      if (cause.reasons.every(isLogged)) return Effect.failCause(cause)
+      if (isLogged(cause)) return Effect.failCause(cause)
       const classify = fiber.getRef(Classifier)
       const report = fromCause(cause, { classify, redaction: fiber.getRef(Redaction.Redaction) })
       const { severity } = Identity.primary(cause, classify).classification

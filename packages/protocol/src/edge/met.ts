@@ -1,5 +1,5 @@
-import { type Audience, type Catalog, Identity } from "@holdfast/core"
-import { Cause, Context, Effect, ErrorReporter } from "effect"
+import { type Audience, type Catalog, Classifier, Identity, Redaction, Report } from "@holdfast/core"
+import { Cause, Context, Effect, ErrorReporter, type Fiber } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { look } from "./look.ts"
 
@@ -65,6 +65,32 @@ export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met
 /** Whether nobody is to be told, such as of a route that is not there. */
 export const isIgnored = (error: unknown): boolean =>
   look(() => ErrorReporter.isIgnored(Cause.isCause(error) ? Identity.primary(error).error : error), false)
+
+const grave: ReadonlySet<string> = new Set(["Error", "Fatal"])
+
+/** Nobody listens: what somebody should look at is at least logged, in a text without secrets. */
+const log = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> => {
+  const classify = fiber.getRef(Classifier.Classifier)
+  const { severity } = Identity.primary(cause, classify).classification
+  if (!grave.has(severity) || Report.isLogged(cause)) return Effect.void
+  const report = Report.fromCause(cause, { classify, redaction: fiber.getRef(Redaction.Redaction) })
+  const { category, code } = report.identity
+  const occurrence = occurrenceOf(cause)
+  return Effect.logWithLevel(severity)(Report.chain(report, { stack: category === "logic" })).pipe(
+    Effect.annotateLogs({
+      "error.type": code,
+      ...(occurrence === undefined ? {} : { occurrence_id: occurrence.id })
+    })
+  )
+}
+
+/** As {@link report}; where there is no `ErrorReporter`, what is grave is logged. */
+export const reportOrLog = (one: Met): Effect.Effect<void> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(ErrorReporter.CurrentErrorReporters).size > 0 || Cause.hasInterruptsOnly(one.cause)
+      ? report(one)
+      : log(one.cause, fiber)
+  )
 
 /** Tells the `ErrorReporter`s, unless somebody only stopped it. One that throws costs its report and not the answer. */
 export const report = ({ cause }: Met): Effect.Effect<void> =>

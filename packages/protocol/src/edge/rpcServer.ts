@@ -12,7 +12,7 @@ import type { Known } from "../remote/known.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { clean } from "./clean.ts"
 import { look } from "./look.ts"
-import { met, type Met, report } from "./met.ts"
+import { met, type Met, reportOrLog } from "./met.ts"
 
 /** What goes out of a procedure. */
 export interface Options {
@@ -108,7 +108,7 @@ export const layer = ({ audience = "client", carry }: Options = {}): Layer.Layer
       // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
       const isDeclared = look(() => Failure.isFailure(error) && declares(rpc)(error), false)
       return Effect.flatMap(met(cause, { carry: isDeclared ? "all" : carry }), (one) =>
-        Effect.andThen(report(one), isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader))
+        Effect.andThen(reportOrLog(one), isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader))
       )
     })
   )

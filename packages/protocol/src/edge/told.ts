@@ -5,7 +5,7 @@ import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
 import { freshId } from "../snapshot/occurrence.ts"
 import { type Format as BodyFormat, localesOf } from "./accept.ts"
 import { look } from "./look.ts"
-import { isIgnored, met, report } from "./met.ts"
+import { isIgnored, met, reportOrLog } from "./met.ts"
 import { translated } from "./translate.ts"
 
 /** How failures are answered. */
@@ -97,6 +97,6 @@ export const told = (
         ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
         ...(one.locale === undefined ? {} : { "content-language": one.locale })
       },
-      report: isIgnored(error) ? Effect.void : Effect.annotateLogs(report(one), "correlation_id", correlation)
+      report: isIgnored(error) ? Effect.void : Effect.annotateLogs(reportOrLog(one), "correlation_id", correlation)
     }
   })

@@ -59,7 +59,7 @@ export const detailFor = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audie
 /** The summary for this audience. */
 export const reasonFor = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience): string =>
   readsDetail(snapshot, audience) || audience === "partner"
-    ? snapshot.identity.reason
+    ? (snapshot.title ?? snapshot.identity.reason)
     : (snapshot.decision.title ?? snapshot.identity.reason)
 
 /** Where there is room for one text: what happened, else the summary. */

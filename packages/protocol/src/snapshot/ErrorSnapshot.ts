@@ -58,7 +58,12 @@ export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.E
     const seen = view(error, { ...options, ...inForce(fiber) })
     const { defects } = seen
     const done = Effect.succeed(seen.plain())
-    return defects.length === 0 ? done : Effect.andThen(ErrorReporter.report(Cause.die(defects[0])), done)
+    if (defects.length === 0) return done
+    // A reporter that throws costs its report, and not the answer.
+    return Effect.andThen(
+      Effect.catchDefect(ErrorReporter.report(Cause.die(defects[0])), () => Effect.void),
+      done
+    )
   })
 
 /** A snapshot with the status of a protocol that does not ask policies. @internal */

@@ -127,8 +127,6 @@ export const localizeWith = (snapshot: ErrorSnapshot, localization: Localization
   if (title === undefined) {
     return { snapshot, locale: undefined, missing: { key, locale, problem: "not_filled" } }
   }
-  const titled = isGeneric
-    ? { ...snapshot, decision: { ...decision, title } }
-    : { ...snapshot, identity: { ...identity, reason: title } }
+  const titled = isGeneric ? { ...snapshot, decision: { ...decision, title } } : { ...snapshot, title }
   return { snapshot: derived(snapshot, titled), locale, missing }
 }

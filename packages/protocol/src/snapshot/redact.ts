@@ -104,6 +104,7 @@ const clean = (snapshot: ErrorSnapshot, scrub: Scrub): ErrorSnapshot => {
     root_metadata: metadata(snapshot.root_metadata, scrub),
     source_frames: snapshot.source_frames.map((of) => frame(of, scrub)),
     ...(snapshot.origin === undefined ? {} : { origin: snapshot.origin }),
+    ...(snapshot.title === undefined ? {} : { title: scrub.text(snapshot.title) }),
     ...(snapshot.retry_after_ms === undefined ? {} : { retry_after_ms: snapshot.retry_after_ms }),
     ...(snapshot.violations === undefined
       ? {}

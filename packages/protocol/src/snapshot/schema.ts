@@ -75,6 +75,8 @@ export const ErrorSnapshot = Schema.Struct({
   source_frames: Schema.Array(SourceFrame),
   /** How it came about. Absent: it was declared and raised. */
   origin: Schema.optionalKey(Undeclared),
+  /** The reason in the caller's language. Absent: nobody asked, or nobody translated it. */
+  title: Schema.optionalKey(Schema.String),
   /** How long to wait before it is tried again. Absent: nobody said. */
   retry_after_ms: Schema.optionalKey(Schema.Finite),
   /** What is wrong with the request, piece by piece. Absent: nothing. */
