@@ -100,3 +100,42 @@ describe("Secrets of an error", () => {
     assert.deepStrictEqual([...Report.secretsOf(proxy)], [])
   })
 })
+
+describe("A secret in a text", () => {
+  const secret = "s3cr3tTokenValue9"
+
+  it.each([
+    `password: ${secret}`,
+    `api_key: ${secret}`,
+    `x-api-key: ${secret}`,
+    `X-Auth-Token: ${secret}`,
+    `Authorization: ${secret}`,
+    `Authorization: Token ${secret}`,
+    `Authorization: Digest username="u", response="${secret}"`,
+    `Cookie: a=1; sid=${secret}`,
+    `Set-Cookie: sid=${secret}; Path=/`,
+    `password = ${secret}`,
+    `password='${secret} x'`,
+    `{'password': '${secret}'}`,
+    `mysql --password ${secret} -u root`,
+    `Bearer%20${secret}`
+  ])("is found behind its name: %s", (text) => {
+    const clean = Redaction.standard.text(text)
+    assert.notInclude(clean, secret)
+    assert.strictEqual(Redaction.standard.text(clean), clean)
+  })
+
+  it.each(["token expired", "token: expired", "session: closed by peer", "the key: see docs", "a token --force"])(
+    "is not seen in prose: %s",
+    (text) => assert.strictEqual(Redaction.standard.text(text), text)
+  )
+
+  it.each(["password: ", "a=", "--token ", "cookie:", "'password'  :  '", "Bearer%20", "x".repeat(64), "\t"])(
+    "is looked for in bounded time: %j, again and again",
+    (part) => {
+      const start = performance.now()
+      Redaction.standard.text(part.repeat(Math.ceil(100_000 / part.length)))
+      assert.isBelow(performance.now() - start, 1000)
+    }
+  )
+})

@@ -30,9 +30,25 @@ export const namedValue = (isSecretKey: (key: string) => boolean): Scanner => ({
   find: (_match, name, value) => (name !== undefined && isSecretKey(name) ? value : undefined)
 })
 
+const scheme = /^(?:bearer|basic|digest|token)\b/i
+
+/** Values behind a secret name as people and other languages write them: `password: …`, `{'api_key': '…'}`, `--token …`. */
+export const spokenValue = (isSecretKey: (key: string) => boolean): Scanner => ({
+  name: "spoken value",
+  pattern:
+    /(?<![\w.-])(?:--([\w-]{2,64})\s|["']?([\w.-]{2,64})["']?\s{0,2}[:=]\s{0,2})(?:'([^'\n]{1,4096})'|"([^"\n]{1,4096})"|([^\s"'&,;<>{}[\]]{6,4096}))/g,
+  find: (_match, flag, name, single, double, bare) => {
+    if (!isSecretKey(flag ?? name ?? "")) return undefined
+    const quoted = single ?? double
+    if (quoted !== undefined) return quoted
+    // "token: expired" is prose, and the scheme of a header is no secret.
+    return bare !== undefined && /[^a-z]/.test(bare) && !scheme.test(bare) ? bare : undefined
+  }
+})
+
 /** What a text must hold for any of {@link scanners} to find something: one look that spares most texts seven. */
 export const suspicious =
-  /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}|[\w"']=|":/i
+  /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}|[\w"']\s{0,2}[:=]|--\w|r%20|c%20/i
 
 export const scanners: ReadonlyArray<Scanner> = [
   {
@@ -40,7 +56,13 @@ export const scanners: ReadonlyArray<Scanner> = [
     pattern: /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g,
     find: whole
   },
-  { name: "authorization header", pattern: /\b(?:bearer|basic)\s{1,4}([\w.~+/=-]{4,})/gi, find: firstGroup },
+  { name: "authorization header", pattern: /\b(?:bearer|basic)(?:\s|%20){1,4}([\w.~+/=-]{4,})/gi, find: firstGroup },
+  {
+    name: "secret header",
+    pattern: /(?<![\w-])(?:(?:proxy-)?authorization|set-cookie|cookie):[ \t]{0,4}([^\r\n]{4,4096})/gi,
+    // The token behind the scheme is found by itself.
+    find: (_match, value) => (value === undefined || /^(?:bearer|basic)\s/i.test(value) ? undefined : value)
+  },
   {
     name: "credentials in a URL",
     // Up to the last @: a password that should have been encoded may hold any of the others.
