@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Identity, Operation, Reasons, Redaction } from "@holdfast/core"
 import { LogEdge, Projection, RemoteFailure } from "@holdfast/protocol"
-import { Cause, Effect, ErrorReporter, Logger, References, Schema } from "effect"
+import { Cause, Effect, ErrorReporter, Fiber, Logger, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { raised } from "./support.ts"
@@ -38,6 +38,14 @@ describe("A log line", () => {
       assert.deepInclude(failure, { code })
       assert.strictEqual(message, "lost")
     }
+  })
+
+  it("says where a bug is, without its secrets, and of nothing else", () => {
+    const bug = new TypeError("Bearer s3cr3tTokenValue9 is undefined")
+    const { stack } = entryOf(Effect.logError(Cause.die(bug)))
+    assert.include(String(stack), "LogEdge.test.ts")
+    assert.notInclude(String(stack), "s3cr3tTokenValue9")
+    assert.notProperty(entryOf(Effect.logError(torn())), "stack")
   })
 
   it("has the reason as its message when nobody said anything else", () => {
@@ -202,6 +210,13 @@ describe("What is reported", () => {
     assert.deepInclude(JSON.parse(lines[0]!), { level: "ERROR", message: "data error" })
     const [info] = logged(ErrorReporter.report(Cause.fail(new Reasons.NotFound())))
     assert.deepInclude(JSON.parse(info!), { level: "INFO", message: "not found error" })
+  })
+
+  it("is one entry for what a library reported before the edge did, and another one in another fiber", () => {
+    const bug = new Error("bug")
+    const twice = Effect.andThen(ErrorReporter.report(Cause.die(bug)), ErrorReporter.report(Cause.die(bug)))
+    assert.lengthOf(logged(twice), 1)
+    assert.lengthOf(logged(Effect.all([twice, Effect.forkChild(twice).pipe(Effect.flatMap(Fiber.join))])), 2)
   })
 
   it("is nothing for an interruption, and for what is not to be reported", () => {

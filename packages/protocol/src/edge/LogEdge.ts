@@ -2,7 +2,18 @@
  * Failures in the log: one JSON line for each entry, whatever it says, with the log projection of the failure in it.
  */
 import { Classifier, Failure, Identity, Redaction, Report } from "@holdfast/core"
-import { Cause, Context, Effect, ErrorReporter, type Fiber, type Layer, Logger, References, Tracer } from "effect"
+import {
+  Cause,
+  Context,
+  Effect,
+  ErrorReporter,
+  type Fiber,
+  type Layer,
+  Logger,
+  Predicate,
+  References,
+  Tracer
+} from "effect"
 import * as Projection from "../projection/Projection.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
@@ -11,7 +22,7 @@ import { look } from "./look.ts"
 import { isIgnored, occurrenceOf } from "./met.ts"
 import { plainText } from "./plain.ts"
 
-const limits = { message: 8192, value: 2048, label: 256, entries: 64 } as const
+const limits = { message: 8192, value: 2048, label: 256, stack: 8192, entries: 64 } as const
 
 const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
 
@@ -70,6 +81,12 @@ const spansOf = (fiber: Fiber.Fiber<unknown, unknown>, date: Date, clean: Clean)
 const optional = <K extends string, A>(key: K, members: Readonly<Record<string, A>>) =>
   Object.keys(members).length === 0 ? {} : ({ [key]: members } as { readonly [_ in K]: Readonly<Record<string, A>> })
 
+/** Where a bug is: whoever has to mend it needs the place, and no other failure has one to mend. */
+const stackOf = (error: unknown, options: ErrorSnapshot.Options, clean: Clean): { readonly stack?: string } => {
+  const stack = look(() => Report.of(error, options).stack, null)
+  return stack === null ? {} : { stack: clean(stack, limits.stack) }
+}
+
 const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): string => {
   const inForce = ErrorSnapshot.inForce(fiber)
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
@@ -93,14 +110,15 @@ const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>
     ...(occurrence === undefined ? {} : { occurrence_id: occurrence.id }),
     ...optional("annotations", annotationsOf(annotations, clean, policy)),
     ...optional("spans", spansOf(fiber, date, clean)),
-    ...(failure === undefined ? {} : { failure })
+    ...(failure === undefined ? {} : { failure }),
+    ...(failure?.category === "logic" ? stackOf(error, { ...inForce, redaction }, clean) : {})
   })
 }
 
 /**
  * Writes each entry as one line of JSON: `time`, `level`, `message`, `trace_id` and `span_id` inside of a span, `occurrence_id` of
  * what left through an edge, `annotations`, `spans` (milliseconds), and under `failure` the log projection of the entry's cause,
- * or of the failure among its messages, for operators. The level is the one it was logged with. Secrets are masked, sizes
+ * or of the failure among its messages, for operators; a bug has its `stack`. The level is the one it was logged with. Secrets are masked, sizes
  * bounded; nothing in it can start a second line.
  *
  * @example
@@ -122,13 +140,19 @@ export const logger: Logger.Logger<unknown, string> = Logger.make(line)
 export const layer: Layer.Layer<never> = Logger.layer([Logger.withConsoleLog(logger)])
 
 const reporter = (): ErrorReporter.ErrorReporter => {
-  const logged = new WeakSet<Cause.Cause<unknown>>()
+  const logged = new WeakMap<Fiber.Fiber<unknown, unknown>, WeakSet<object>>()
+  /** A library on the way may report a failure before the edge does; in another fiber the same instance is another failure. */
+  const isNew = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): boolean => {
+    const { error } = Identity.primary(cause)
+    const key = Predicate.isObjectOrArray(error) ? error : cause
+    const seen = logged.get(fiber) ?? new WeakSet()
+    logged.set(fiber, seen)
+    return !seen.has(key) && seen.add(key) !== undefined
+  }
   return {
     [ErrorReporter.TypeId]: ErrorReporter.TypeId,
     report: ({ cause, fiber }) => {
-      if (logged.has(cause) || cause.reasons.every(Cause.isInterruptReason)) return
-      logged.add(cause)
-      if (isIgnored(cause)) return
+      if (Report.isLogged(cause) || isIgnored(cause) || !isNew(cause, fiber)) return
       const { classification } = Identity.primary(cause, fiber.getRef(Classifier.Classifier))
       Effect.runSyncWith(fiber.context)(Effect.logWithLevel(classification.severity)(cause))
     }
@@ -137,8 +161,9 @@ const reporter = (): ErrorReporter.ErrorReporter => {
 
 /**
  * Logs what leaves through an edge: one entry for each failure that an edge, or whoever else, reports to the `ErrorReporter`s,
- * at its severity and in the fiber where it left. Its `occurrence_id` is that of the answer. Interruptions are not logged. Use
- * this or `Report.logged`, which logs where it happens.
+ * at its severity and in the fiber where it left. Its `occurrence_id` is that of the answer. Interruptions are not logged, nor
+ * is what `Report.logged` has logged where it happened. What `HttpApi` reports before the edge sees it has the `correlation_id` of its
+ * request instead.
  *
  * @example
  * ```ts
