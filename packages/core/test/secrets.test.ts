@@ -118,6 +118,10 @@ describe("A secret in a text", () => {
     `password='${secret} x'`,
     `{'password': '${secret}'}`,
     `mysql --password ${secret} -u root`,
+    `body {"tokens":["${secret}","${secret}"],"page":2}`,
+    `body {"credentials":{"user":"ada","key":"${secret}"}}`,
+    `body {\\"credentials\\":{\\"a\\":\\"${secret}\\"}}`,
+    `{'tokens': ['${secret}']}`,
     `Bearer%20${secret}`
   ])("is found behind its name: %s", (text) => {
     const clean = Redaction.standard.text(text)
@@ -131,11 +135,8 @@ describe("A secret in a text", () => {
   )
 
   it.each(["password: ", "a=", "--token ", "cookie:", "'password'  :  '", "Bearer%20", "x".repeat(64), "\t"])(
-    "is looked for in bounded time: %j, again and again",
-    (part) => {
-      const start = performance.now()
-      Redaction.standard.text(part.repeat(Math.ceil(100_000 / part.length)))
-      assert.isBelow(performance.now() - start, 1000)
-    }
+    "is looked for without going back over the text: %j, again and again",
+    // A pattern that does would not be done before the test times out.
+    (part) => assert.isString(Redaction.standard.text(part.repeat(Math.ceil(1_000_000 / part.length))))
   )
 })

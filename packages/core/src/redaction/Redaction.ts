@@ -4,7 +4,7 @@
  */
 import { Context, Redacted } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
-import { namedValue, type Scanner, scanners, spokenValue, suspicious } from "./scanners.ts"
+import { namedGroup, namedValue, type Scanner, scanners, spokenValue, suspicious } from "./scanners.ts"
 import { Secrets } from "./secrets.ts"
 
 export type { Scanner } from "./scanners.ts"
@@ -115,7 +115,7 @@ export const make = (options?: {
     return wholeKeys.has(name) || names.some((secret) => name.endsWith(secret))
   })
   const own = options?.scanners ?? []
-  const shapes = [...scanners, namedValue(isSecretKey), spokenValue(isSecretKey), ...own]
+  const shapes = [...scanners, namedGroup(isSecretKey), namedValue(isSecretKey), spokenValue(isSecretKey), ...own]
   const conceal = options?.conceal ?? (() => mask)
   return {
     mask,

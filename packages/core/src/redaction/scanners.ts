@@ -30,6 +30,13 @@ export const namedValue = (isSecretKey: (key: string) => boolean): Scanner => ({
   find: (_match, name, value) => (name !== undefined && isSecretKey(name) ? value : undefined)
 })
 
+/** Lists and objects behind a secret name, to their end as far as it is near: `{"tokens":["…","…"]}`. */
+export const namedGroup = (isSecretKey: (key: string) => boolean): Scanner => ({
+  name: "named group",
+  pattern: /(?<![\w.-])\\{0,3}["']?([\w.-]{2,64})\\{0,3}["']?\s{0,2}[:=]\s{0,2}(\[[^\]]{1,4096}\]?|\{[^}]{1,4096}\}?)/g,
+  find: (_match, name, value) => (name !== undefined && isSecretKey(name) ? value : undefined)
+})
+
 const scheme = /^(?:bearer|basic|digest|token)\b/i
 
 /** Values behind a secret name as people and other languages write them: `password: …`, `{'api_key': '…'}`, `--token …`. */
