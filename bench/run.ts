@@ -17,8 +17,11 @@ const names = globSync("*.bench.ts", { cwd: here })
   .filter((name) => wanted.length === 0 || wanted.includes(name))
   .toSorted()
 
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2
+}
 
 const inProcess = <A>(script: string, file: string, index: number): A =>
   JSON.parse(
