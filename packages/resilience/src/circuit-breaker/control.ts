@@ -65,8 +65,19 @@ export const reconfigure = (self: Circuit, settings: Settings, now: number, draw
     const { watches } = self.tally
     self.tally = tallyOf(settings.trip)
     // The new memory has not seen the calls that are running start.
-    if (watches || self.tally.watches) self.generation++
+    if (watches || self.tally.watches) {
+      self.generation++
+      // Their results are late from now on, and nobody else would give their slots back.
+      if (self.trouble !== undefined) self.trouble.inFlight = 0
+    }
   }
-  if (self.trouble !== undefined) self.trouble.delays = undefined
+  if (self.trouble !== undefined) {
+    self.trouble.delays = undefined
+    // Probes that were to be judged by other numbers say nothing under these.
+    if (before.successes !== settings.successes || before.outOf !== settings.outOf) {
+      self.trouble.ok = 0
+      self.trouble.bad = 0
+    }
+  }
   if (before.mode !== settings.mode) setMode(self, settings.mode, now, draw, steps)
 }

@@ -103,10 +103,13 @@ export const fromHeaders = (
   headers: Readonly<Record<string, string | undefined>>
 ): Option.Option<Duration.Duration> => {
   const own = /^\d{1,10}$/.exec(headers[header] ?? "")
-  if (own !== null) return Option.some(Duration.millis(Number(own[0])))
+  if (own !== null) return Option.some(leftFrom(Number(own[0])))
   const grpc = /^(\d{1,8})([HMSmun])$/.exec(headers[grpcHeader] ?? "")
-  return grpc === null ? Option.none() : Option.some(Duration.millis(Number(grpc[1]) * grpcUnits[grpc[2]!]!))
+  return grpc === null ? Option.none() : Option.some(leftFrom(Number(grpc[1]) * grpcUnits[grpc[2]!]!))
 }
+
+/** A caller without any time left has as little as there is: no time at all would be no limit, which is refused. */
+const leftFrom = (millis: number): Duration.Duration => Duration.millis(Math.max(1e-6, millis))
 
 /**
  * A deadline for everything it is provided to, counted from when the layer is built. It only informs policies; use

@@ -139,7 +139,10 @@ const isName = (text: string): boolean => code.test(text) || tag.test(text)
 /** A predicate, or a list of tags and codes that it would look for. */
 export const predicateOrNames = field(
   "must be a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
-  Schema.Union([Schema.declare(Predicate.isFunction), Schema.Array(Schema.String.check(Schema.makeFilter(isName)))])
+  Schema.Union([
+    Schema.declare(Predicate.isFunction),
+    Schema.Array(Schema.String.check(Schema.makeFilter(isName))).check(Schema.isMinLength(1))
+  ])
 )
 
 /** Something for each of several tags and codes. */

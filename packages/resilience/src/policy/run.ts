@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { isBackoff } from "../backoff/Backoff.ts"
 import { budgetOf } from "../budget/budget.ts"
 import { RetryBudget } from "../budget/RetryBudget.ts"
 import { type CircuitBreaker, protect } from "../circuit-breaker/CircuitBreaker.ts"
@@ -27,6 +28,9 @@ interface Stack {
 
 const order = ["timeout", "retry", "circuitBreaker", "timeout"] as const
 
+const runsBetween = ({ backoff, discard, onRetry }: RetryPlan): boolean =>
+  onRetry !== undefined || discard !== undefined || !isBackoff(backoff)
+
 /** The stages as the usual stack, if they stand in its order. */
 const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Stack | undefined => {
   const found: Array<Compiled | undefined> = [undefined, undefined, undefined, undefined]
@@ -42,6 +46,8 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
   const totalPlan = total?.kind === "timeout" ? total.plan : undefined
   // A total timeout that does not wait for finalizers needs a fiber of its own to leave behind.
   if (totalPlan?.disconnect) return undefined
+  // What runs between two attempts, a hook or a schedule of one's own, must be stopped by the total, too.
+  if (totalPlan !== undefined && retry?.kind === "retry" && runsBetween(retry.plan)) return undefined
   return {
     total: totalPlan,
     retry: retry?.kind === "retry" ? retry.plan : undefined,

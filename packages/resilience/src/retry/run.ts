@@ -75,7 +75,8 @@ export class Run {
       ledger.call(nowOf(fiber))
       return Effect.onExitPrimitive(this.attemptNext, (exit) => {
         this.#returnRetry()
-        if (Exit.isSuccess(exit)) ledger.succeeded()
+        // The last unwanted result is the caller's, and no success.
+        if (Exit.isSuccess(exit) && !this.#gaveUp) ledger.succeeded()
         ledger.end()
         return undefined
       })
