@@ -55,7 +55,7 @@ export const resume = (self: Circuit, left: number, now: number, steps: Array<St
 
 /**
  * Other settings for a living circuit. State, growth and open time stay; what was counted stays if the rule is still the
- * same; calls in flight finish as they were admitted. The mode stays too, unless the settings name another one.
+ * same; calls in flight finish. The mode stays too, unless the settings name another one.
  */
 export const reconfigure = (self: Circuit, settings: Settings, now: number, draw: Draw, steps: Array<Step>): void => {
   settle(self, now, draw, steps)

@@ -40,7 +40,8 @@ export interface CircuitBreaker extends Guard {
   readonly restore: (snapshot: Snapshots.Snapshot) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
    * Other options for the living circuit. State, growth and open time stay, and what was counted if the rule for opening
-   * is the same. Calls in flight finish under the options they were admitted with. The name stays.
+   * is the same. Calls in flight finish; their results are judged by the new
+   * `classify` and `outcomes`. The name stays.
    */
   readonly reconfigure: (options: Omit<Scheduled<Options>, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
 }

@@ -57,7 +57,7 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
 }
 
 /**
- * The usual stack in one pass. The total timeout needs neither a fiber nor a timer of its own: each attempt runs under
+ * The usual stack in one pass, where nothing of the application runs between two attempts. The total timeout needs neither a fiber nor a timer of its own: each attempt runs under
  * whichever limit is nearer, and no wait is begun that would end after it. One fiber per attempt, and none without timeouts.
  * At the very instant of the total it is the total that ends the call, as it would be with a timer of its own: that one
  * would have been running since the first attempt that waited, and so for longer than what a later attempt waits for.
