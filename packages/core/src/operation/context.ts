@@ -89,9 +89,11 @@ const pairs = (fields: Details["fields"]): ReadonlyArray<readonly [string, strin
   return entries.map(([name, value]) => [name, show(value)] as const)
 }
 
-/** Action and locator as path segments, in order. */
-export const pathSegments = (action: string | null, locator: string | null): ReadonlyArray<string> =>
-  action === null ? (locator === null ? [] : [locator]) : locator === null ? [action] : [action, locator]
+/** Action and locator as path segments, in order; one segment where both are the same. */
+export const pathSegments = (action: string | null, locator: string | null): ReadonlyArray<string> => {
+  const segments = action === locator ? [action] : [action, locator]
+  return segments.filter((segment) => segment !== null)
+}
 
 /** Builds a context. An empty action or locator counts as none. */
 export const make = (action: string | null, details: Details | undefined, sentence: boolean): OperationContext => {
@@ -119,7 +121,7 @@ const push = (segments: Array<string>, segment: string): void => {
 
 /**
  * The path of a failure, outermost segment first, from its contexts in the order they were attached (innermost first).
- * A context that only locates belongs to the next operation outside of it; one that only carries fields has no say in
+ * A context that only locates belongs to the operation that it was put around; one that only carries fields has no say in
  * the order. Adjacent repetitions collapse.
  */
 export const pathOf = (contexts: ReadonlyArray<OperationContext>): ReadonlyArray<string> => {
