@@ -91,8 +91,9 @@ const pairs = (fields: Details["fields"]): ReadonlyArray<readonly [string, strin
 
 /** Action and locator as path segments, in order; one segment where both are the same. */
 export const pathSegments = (action: string | null, locator: string | null): ReadonlyArray<string> => {
-  const segments = action === locator ? [action] : [action, locator]
-  return segments.filter((segment) => segment !== null)
+  const segments = action === null ? [] : [action]
+  if (locator !== null && locator !== action) segments.push(locator)
+  return segments
 }
 
 /** Builds a context. An empty action or locator counts as none. */
