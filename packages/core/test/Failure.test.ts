@@ -3,6 +3,7 @@ import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Equal, ErrorReporter, Exit, Hash, Redacted, Schema } from "effect"
 import { inspect } from "node:util"
 import { expectTypeOf } from "vitest"
+import { declaredAt } from "../src/failure/declaration.ts"
 
 class StockUnavailable extends Failure.Tagged<StockUnavailable>()(
   "StockUnavailable",
@@ -232,6 +233,17 @@ describe("a wrong declaration", () => {
     expect(declare("SecondOwner", "biz.twice.declared")).toThrow(
       /declared twice: as "FirstOwner" at .*Failure\.test\.ts:\d+ and as "SecondOwner" at .*Failure\.test\.ts:\d+/
     )
+  })
+
+  it("names the place of the class where a bundler made one file of everything", () => {
+    const stack = [
+      "Error",
+      "    at declare (file:///app/bundle.js:10:9)",
+      "    at file:///app/bundle.js:200:30",
+      "    at ModuleJob.run (node:internal/modules/esm/module_job:561:25)"
+    ].join("\n")
+    assert.strictEqual(declaredAt(stack, () => true).text, "/app/bundle.js:200")
+    assert.strictEqual(declaredAt(undefined, () => true).text, "an unknown place")
   })
 
   it("is not seen in the same class declared again by the same file, as a reload does", () => {

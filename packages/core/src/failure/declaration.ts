@@ -123,6 +123,23 @@ const checkMembers = (tag: string, declaration: object): void => {
 const segments = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
 const categories: ReadonlySet<string> = new Set(Category.literals)
 
+/**
+ * Whether a text has the syntax of a code: a category and at least one more lower-case segment, joined by dots. It says nothing
+ * about whether such a failure was declared anywhere.
+ *
+ * @example
+ * ```ts
+ * import { Failure } from "@holdfast/core"
+ *
+ * Failure.isCode("biz.stock.unavailable") // => true
+ * Failure.isCode("https://example.org/biz") // => false
+ * ```
+ */
+export const isCode = (text: string): text is Code => {
+  const parts = text.split(".")
+  return parts.length >= 2 && categories.has(parts[0]!) && parts.every((part) => segments.test(part))
+}
+
 const refuse = (tag: string, problem: string, fix: string): never => {
   throw new InvalidDeclaration(`Failure "${tag}": ${problem}. ${fix}.`)
 }
@@ -197,29 +214,39 @@ export const resolve = (tag: string, declaration: Declaration<never>, sensitive:
   })
 }
 
-interface Site {
+interface Site extends Place {
   readonly tag: string
-  readonly file: string
-  readonly text: string
 }
 
 const sites = new Map<string, Site>()
 
 const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?$/
 
-/** The first line of a stack whose file is not passed over, as file and `file:line`. */
-export const callSite = (
-  stack: string | undefined,
-  passOver: (file: string) => boolean
-): { readonly file: string; readonly text: string } | undefined => {
-  for (const line of (stack ?? "").split("\n").slice(1)) {
-    const match = frameLocation.exec(line.trim())
-    if (match === null || passOver(match[1]!)) continue
-    const file = match[1]!.replace(/[?#].*$/, "").replace(/^file:\/\//, "")
-    return { file, text: `${file}:${match[2]}` }
-  }
-  return undefined
+interface Place {
+  readonly file: string
+  readonly text: string
 }
+
+/** The places in files that a stack names, innermost first. */
+const placesIn = (stack: string | undefined): ReadonlyArray<Place & { readonly url: string }> =>
+  (stack ?? "")
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => {
+      const match = frameLocation.exec(line.trim())
+      if (match === null) return []
+      const url = match[1]!
+      const file = url.replace(/[?#].*$/, "").replace(/^file:\/\//, "")
+      return [{ url, file, text: `${file}:${match[2]}` }]
+    })
+
+/** The first place of a stack whose file is not passed over, as file and `file:line`. */
+export const callSite = (stack: string | undefined, passOver: (file: string) => boolean): Place | undefined =>
+  placesIn(stack).find(({ url }) => !passOver(url))
+
+/** Where a class is declared: outside of the machinery, or at its end where a bundler made one file of both. */
+export const declaredAt = (stack: string | undefined, passOver: (file: string) => boolean): Place =>
+  callSite(stack, passOver) ?? placesIn(stack).at(-1) ?? { file: "unknown", text: "an unknown place" }
 
 /** The folder of this module: whatever stands in it belongs to the machinery of declaring. */
 const own = import.meta.url.replace(/[^/]*$/, "")
@@ -227,17 +254,13 @@ const own = import.meta.url.replace(/[^/]*$/, "")
 /** Whether a stack line is in this package's own declaring modules. */
 export const isMachinery = (file: string): boolean => file.startsWith(own) || `file://${file}`.startsWith(own)
 
-const siteOf = (tag: string, stack: string | undefined): Site => ({
-  tag,
-  ...(callSite(stack, isMachinery) ?? { file: "unknown", text: "an unknown place" })
-})
-
 /**
  * Remembers where a code was declared. The same class of the same file may come again (a module reloaded in watch
  * mode); anything else is two failures under one name.
  */
 export const register = (tag: string, code: string, stack: string | undefined): void => {
-  const site = siteOf(tag, stack)
+  const { file, text } = declaredAt(stack, isMachinery)
+  const site: Site = { tag, file, text }
   const known = sites.get(code)
   if (known !== undefined && !(known.tag === tag && known.file === site.file)) {
     refuse(
