@@ -220,7 +220,7 @@ interface Site extends Place {
 
 const sites = new Map<string, Site>()
 
-const frameLocation = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?$/
+const frameLocation = /[\s(]((?:file:\/\/|\/|[A-Za-z]:\\)[^\s()]*?):(\d+):(\d+)\)?$/
 
 interface Place {
   readonly file: string
