@@ -181,6 +181,17 @@ describe("Failure.Tagged", () => {
 const declare = (tag: string, code: string, extra?: object) => () =>
   Failure.Tagged<Failure.Any>()(tag, {}, { code: code as Failure.Code, ...extra })
 
+describe("the syntax of a code", () => {
+  it("can be asked for without declaring anything", () => {
+    for (const code of ["biz.a", "conf.core_invalid", "logic.a1.b2_c3", "sys.timeout"]) {
+      assert.isTrue(Failure.isCode(code), code)
+    }
+    for (const text of ["", "biz", "biz.", "biz.A", "biz.a__b", "biz._a", "biz.1", "foo.bar", "biz.a b", " biz.a"]) {
+      assert.isFalse(Failure.isCode(text), text)
+    }
+  })
+})
+
 describe("a wrong declaration", () => {
   const table: ReadonlyArray<readonly [string, () => unknown, RegExp]> = [
     ["a code without a second segment", declare("X1", "biz"), /"biz" is not a stable key\. Write at least two/],

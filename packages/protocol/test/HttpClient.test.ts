@@ -47,6 +47,11 @@ const undecodable = (failure: unknown): RemoteFailure.UndecodableRemote => {
   return failure
 }
 
+const remote = (failure: unknown): RemoteFailure.RemoteFailure => {
+  assert.instanceOf(failure, RemoteFailure.RemoteFailure)
+  return failure
+}
+
 for (const [name, layer] of Object.entries(clients)) {
   describe(`A client over ${name}`, () => {
     const answers = (
@@ -190,8 +195,35 @@ for (const [name, layer] of Object.entries(clients)) {
     )
 
     answers(
-      "gives a typed failure for an answer without a body",
-      (socket) => void socket.end(head(404, { "content-length": "0" })),
+      "makes of an answer without a body what its status stands for",
+      (socket) => void socket.end(head(404, { "content-length": "0", "retry-after": "3" })),
+      (url) =>
+        Effect.map(asked(url), (failure) => {
+          const { category, code, origin, status, visibility } = remote(failure)
+          assert.deepStrictEqual(
+            [code, category, status, visibility, origin],
+            ["biz.not_found", "biz", 404, "internal", "foreign"]
+          )
+          assert.deepStrictEqual(Classifier.retryAfterOf(failure), Duration.seconds(3))
+        })
+    )
+
+    answers(
+      "does not wait for the body of an answer to HEAD, which has none",
+      (socket) => void socket.write(head(503, { ...json, "content-length": "1000", "retry-after": "7" })),
+      (url) =>
+        Effect.gen(function* () {
+          const client = HttpEdge.client(yield* HttpClient.HttpClient, [SoldOut])
+          const failure = remote(yield* Effect.flip(client.head(url)))
+          assert.deepStrictEqual([failure.code, failure.status], ["sys.network_error", 503])
+          assert.strictEqual(Classifier.classify(failure).retry, "transient")
+          assert.deepStrictEqual(Classifier.retryAfterOf(failure), Duration.seconds(7))
+        })
+    )
+
+    answers(
+      "tells a body that never came from none",
+      (socket) => void socket.end(head(503, { ...json, "content-length": "100" })),
       (url) => Effect.map(asked(url), (failure) => void assert.strictEqual(undecodable(failure).excerpt, ""))
     )
 
@@ -243,6 +275,54 @@ describe("The pause that a server asks for", () => {
         assert.isUndefined(yield* pause(junk), junk)
       }
       assert.strictEqual(yield* pause("9".repeat(60)), 2 ** 31)
+    })
+  )
+})
+
+describe("The body of a failure", () => {
+  const answered = (contentType: string | undefined, text: string, status = 409) =>
+    Effect.gen(function* () {
+      const type = contentType === undefined ? {} : { "content-type": contentType }
+      const length = { "content-length": String(Buffer.byteLength(text)) }
+      const server = yield* hostile((socket) => socket.end(head(status, { ...type, ...length }) + text))
+      return yield* asked(server.url)
+    }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici))
+
+  const problem = Projection.stringify(Projection.toProblem(new SoldOut({ sku: "A-1" }), { carry: "public" }))
+
+  for (const type of [
+    "application/problem+json",
+    "application/problem+json; charset=utf-8",
+    "Application/Problem+JSON;charset=UTF-8",
+    "application/json",
+    "APPLICATION/JSON; charset=utf-8",
+    "text/plain",
+    undefined
+  ]) {
+    it.effect(`is read as the problem that it is under ${type ?? "no content type"}`, () =>
+      Effect.map(answered(type, problem), (failure) => void assert.instanceOf(failure, SoldOut))
+    )
+  }
+
+  it.effect("of a stranger is a problem under application/json where it looks like one, and nothing else is", () =>
+    Effect.gen(function* () {
+      for (const text of [
+        `{"type":"https://example.org/out-of-credit","title":"You do not have enough credit."}`,
+        `{"title":"Conflict","status":409,"traceId":"00-1"}`,
+        `{"type":"about:blank","status":409}`,
+        `{"title":"gone","code":"biz.stock.sold_out"}`
+      ]) {
+        assert.strictEqual((yield* answered("application/json", text))._tag, "RemoteFailure", text)
+      }
+      for (const text of [
+        `{"title":"x"}`,
+        `{"type":"error","error":{"type":"overloaded_error"}}`,
+        `{"title":"x","status":200}`,
+        `{"title":"x","code":"E42"}`,
+        `[{"type":"a","title":"b"}]`
+      ]) {
+        undecodable(yield* answered("application/json", text))
+      }
     })
   )
 })

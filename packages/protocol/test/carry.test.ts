@@ -25,7 +25,7 @@ const formats = {
 
 type Format = keyof typeof formats
 
-const carrying: ReadonlyArray<Format> = ["http", "rpc", "problem", "json-rpc", "graphql", "grpc", "snapshot"]
+const carrying: ReadonlyArray<Format> = ["http", "rpc", "problem", "json-rpc", "graphql", "grpc", "snapshot", "log"]
 
 /** What must be the same on both sides. The position says where in the source of the other program. */
 const essence = (error: unknown, options: Options) => {

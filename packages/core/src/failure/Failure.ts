@@ -11,7 +11,8 @@ export {
   type Declared,
   type Hints,
   InvalidDeclaration,
-  InvalidFields
+  InvalidFields,
+  isCode
 } from "./declaration.ts"
 export { sensitive } from "./fields.ts"
 export { Layered, type LayeredClass, type Member } from "./layered.ts"

@@ -2,7 +2,7 @@ import { Context, Duration, SchemaAST } from "effect"
 import type { Classification } from "../failure/declaration.ts"
 import { type Any, isFailure, leafOf, TypeId } from "../failure/model.ts"
 import * as Reasons from "../reasons/Reasons.ts"
-import { classifyForeign } from "./foreign.ts"
+import { byStatus, classifyForeign } from "./foreign.ts"
 import { messageOf, read } from "./reading.ts"
 
 export type { Classification } from "../failure/declaration.ts"
@@ -97,6 +97,20 @@ export const toFailure = (error: unknown, own?: Classify): Any => {
   const Reason = plain.get(classify(error, own)) ?? Reasons.Unclassified
   return new Reason({ detail: messageOf(error), cause: error })
 }
+
+/**
+ * What an HTTP status from 400 says of the failure behind it, where nothing else is known: that of `Reasons` for the statuses
+ * that have one, `Reasons.ExternalServiceError` for any other. The table that {@link classify} uses for a client's errors.
+ *
+ * @example
+ * ```ts
+ * import { Classifier } from "@holdfast/core"
+ *
+ * Classifier.ofStatus(404).code // => "biz.not_found"
+ * Classifier.ofStatus(503).retry // => "transient"
+ * ```
+ */
+export const ofStatus = (status: number): Classification => byStatus(status)
 
 /** How long the callee asked to wait, if it did: the failure's own `retryAfter`. */
 export const retryAfterOf = (error: unknown): Duration.Duration | undefined => {

@@ -85,7 +85,8 @@ const linkReason = (reason: unknown): Classification | undefined => {
   return typeof tag === "string" ? linkReasons[tag]?.declared : undefined
 }
 
-const byStatus = (status: unknown): Classification => {
+/** What an HTTP status says of the failure behind it, where nothing else is known. */
+export const byStatus = (status: unknown): Classification => {
   switch (status) {
     case 401:
       return Reasons.Unauthenticated.declared

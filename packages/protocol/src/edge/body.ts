@@ -1,4 +1,4 @@
-import { type Duration, Effect, Stream } from "effect"
+import { type Duration, Effect, Option, Stream } from "effect"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 
 /** How much of somebody else's answer is read, and for how long. */
@@ -11,6 +11,13 @@ export interface Patience {
 
 const mebibyte = 1_048_576
 
+/** What came of a body. */
+export interface Came {
+  readonly text: string
+  /** Whether that is all of it. */
+  readonly isWhole: boolean
+}
+
 /**
  * As much of a body as came in time, as text. Where it stops for whatever reason, the connection is given up: an answer
  * that breaks off, drips or never ends may be a whole one all the same, and if it is none its beginning tells what it was.
@@ -18,7 +25,7 @@ const mebibyte = 1_048_576
 export const textOf = (
   response: HttpClientResponse,
   { maxBytes = mebibyte, patience = "10 seconds" }: Patience
-): Effect.Effect<string> =>
+): Effect.Effect<Came> =>
   Effect.suspend(() => {
     // Half a character at the end of a piece is kept for the next one.
     const decoder = new TextDecoder()
@@ -32,7 +39,9 @@ export const textOf = (
       }),
       Stream.runDrain,
       Effect.timeoutOption(patience),
-      Effect.ignore,
-      Effect.map(() => texts.join(""))
+      Effect.match({
+        onFailure: (): Came => ({ text: texts.join(""), isWhole: false }),
+        onSuccess: (done): Came => ({ text: texts.join(""), isWhole: Option.isSome(done) && left >= 0 })
+      })
     )
   })

@@ -2,8 +2,8 @@ import { Clock, Effect, type Schema } from "effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type * as RemoteFailure from "../remote/RemoteFailure.ts"
-import { type Context, decodeHttpWith, decodeProblemWith, decodeRpcWith } from "../remote/decode.ts"
-import { type Patience, textOf } from "./body.ts"
+import { bodiless, type Context, decodeJsonWith, decodeProblemWith } from "../remote/decode.ts"
+import { type Came, type Patience, textOf } from "./body.ts"
 
 type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
   | Classes[number]["Type"]
@@ -24,10 +24,14 @@ const pauseOf = (header: string | undefined, now: number): number | undefined =>
 const isProblem = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^\s*application\/problem\+json\s*(;|$)/i.test(contentType)
 
+/** The answer to a HEAD has no body, whatever its headers say. */
+const nothing: Came = { text: "", isWhole: true }
+
 /**
  * The failure that a response with an error status tells of. A body that is no failure of ours is an `UndecodableRemote`
  * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long,
- * unless what came in time is a failure.
+ * unless what came in time is a failure. An answer without a body, as to every HEAD, is a `RemoteFailure` with the code that
+ * its status stands for (`Classifier.ofStatus`). A problem is recognised whatever its content type says.
  *
  * - `known`: the classes that may come back. Default: none.
  * - `patience`: how long the body may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default: 1 MiB.
@@ -38,18 +42,13 @@ export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Know
   options?: Patience
 ): Effect.Effect<never, Failures<Classes>> =>
   Effect.gen(function* () {
-    const retry_after_ms = pauseOf(response.headers["retry-after"], yield* Clock.currentTimeMillis)
-    const body = yield* textOf(response, options ?? {})
-    const context: Context = {
-      status: response.status,
-      ...(retry_after_ms === undefined ? {} : { retry_after_ms })
-    }
-    const classes: ReadonlyArray<RemoteFailure.Known> = known ?? []
-    const failure = isProblem(response.headers["content-type"])
-      ? yield* decodeProblemWith(body, classes, context)
-      : yield* decodeHttpWith(body, classes, context).pipe(
-          Effect.catch((undecodable) => Effect.mapError(decodeRpcWith(body, classes, context), () => undecodable))
-        )
+    const { headers, request, status } = response
+    const retry_after_ms = pauseOf(headers["retry-after"], yield* Clock.currentTimeMillis)
+    const { isWhole, text } = request.method === "HEAD" ? nothing : yield* textOf(response, options ?? {})
+    if (text === "" && isWhole) return yield* Effect.fail(bodiless(status, retry_after_ms))
+    const context: Context = { status, ...(retry_after_ms === undefined ? {} : { retry_after_ms }) }
+    const decode = isProblem(headers["content-type"]) ? decodeProblemWith : decodeJsonWith(status)
+    const failure = yield* decode(text, known ?? [], context)
     return yield* Effect.fail(failure as Schema.Schema.Type<Classes[number]>)
   }) as Effect.Effect<never, Failures<Classes>>
 

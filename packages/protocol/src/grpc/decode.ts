@@ -1,9 +1,10 @@
 import { Category, Visibility } from "@holdfast/core"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
-import { audienceIn, carriedIn, categoryOf, elsewhere, isCode, type Said, withCarried } from "../remote/bodies.ts"
+import { audienceIn, carriedIn, categoryOf, elsewhere, type Said, withCarried } from "../remote/bodies.ts"
 import { checkVersion, Refused } from "../remote/undecodable.ts"
 import type { CarriedFailure } from "../snapshot/carried.ts"
+import { isLabel } from "../snapshot/remote.ts"
 import type { Violation } from "../snapshot/violations.ts"
 import { retryable, statusOf } from "./codes.ts"
 import { bytesOf, type Field, fields, intOf, textOf } from "./protobuf.ts"
@@ -144,7 +145,7 @@ export const readGrpc = (body: unknown): Said | undefined => {
     retry_after_ms,
     ...violationsIn(details.get("BadRequest"))
   }
-  if (!isCode(code)) {
+  if (!isLabel(code)) {
     return {
       ...elsewhere(message === "" ? null : message, statusOf.get(number) ?? null),
       ...shared,

@@ -4,6 +4,8 @@
  * by its `audience`.
  */
 import { Report } from "@holdfast/core"
+import { bounded, type Bounds, type Cleaning } from "../json.ts"
+import { cut } from "../text.ts"
 import { carriedFor, readerOf } from "./carry.ts"
 import { hintsFor, messageFor, type Options, reportOf, seenBy, snapshotOf } from "./input.ts"
 import { rpcOf } from "./rpc.ts"
@@ -88,7 +90,8 @@ export const toCli = (input: unknown, options?: Options): CliProjection => {
  * What goes into the structured log: everything but the position, whatever its visibility. Contexts come innermost first,
  * causes nearest first. Write it with {@link stringify} to get exactly one line.
  *
- * - `audience`: who reads it. Default: `operator`. For a `client` or `partner` it says nothing of operations and causes.
+ * - `audience`: who reads it. Default: `operator`. For a `client` or `partner` it says nothing of operations and causes. `carry`:
+ *   what goes along as `failure`, so that whoever reads the log gets the failure back, its class included. Default: nothing.
  *
  * @example
  * ```ts
@@ -105,7 +108,8 @@ export const toCli = (input: unknown, options?: Options): CliProjection => {
  */
 export const toLog = (input: unknown, options?: Options): LogProjection => {
   const audience = options?.audience ?? "operator"
-  const snapshot = seenBy(snapshotOf(input, options), audience)
+  const whole = snapshotOf(input, options)
+  const snapshot = seenBy(whole, audience)
   const { decision, identity, operation, report, root_metadata, source_frames } = snapshot
   return {
     code: identity.code,
@@ -118,7 +122,8 @@ export const toLog = (input: unknown, options?: Options): LogProjection => {
     hints: hintsFor(snapshot, audience),
     root_metadata,
     context: report.context,
-    source_frames
+    source_frames,
+    ...carriedFor(whole, options?.carry)
   }
 }
 
@@ -150,16 +155,27 @@ const escaped = (char: string): string =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("")
 
+/** More than any decoder reads, and far more than any projection has. */
+const longest = 1_048_576
+
+const bounds: Bounds = { depth: 64, entries: 16_384, characters: longest / 2 }
+
+const whole: Cleaning = { text: cut, masked: () => undefined }
+
+/** What JSON has no words for, or too many, is copied as far as it goes. */
 const json = (value: object): string => {
   try {
-    return JSON.stringify(value)
+    const text = JSON.stringify(value) as string | undefined
+    if (text !== undefined && text.length <= longest) return text
   } catch {
-    return JSON.stringify(value, (_, of: unknown) => (typeof of === "bigint" ? String(of) : of))
+    // Whatever it was, the copy says where.
   }
+  return JSON.stringify(bounded(value, bounds, whole))
 }
 
 /**
  * A projection, a snapshot or a log entry as JSON: one line, keys in order, nothing in it that a terminal would obey or a reader
- * would not see. A number that JSON does not have leaves as text.
+ * would not see. Total and bounded: a number that JSON does not have leaves as text; a cycle, what is too deep, what throws when
+ * it is looked at, and what is more than 1 MiB leave as a mark that says so.
  */
 export const stringify = (projection: object): string => json(projection).replace(risky, escaped)

@@ -52,7 +52,8 @@ export const LogProjection = Schema.Struct({
   hints,
   root_metadata: Metadata,
   context: Schema.Array(Context),
-  source_frames: Schema.Array(SourceFrame)
+  source_frames: Schema.Array(SourceFrame),
+  ...carried
 })
 export type LogProjection = typeof LogProjection.Type
 

@@ -13,5 +13,6 @@ export {
   decodeSnapshot
 } from "./decode.ts"
 export { UndecodableRemote } from "./undecodable.ts"
+export { ProblemMembers } from "./members.ts"
 export type { Known } from "./known.ts"
 export { type Props, RemoteFailure } from "./failure.ts"

@@ -4,7 +4,6 @@ import { HttpProjection, LogProjection, PeerProjection, RpcProjection } from "..
 import { CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
 import { fromUnknown } from "../snapshot/ErrorSnapshot.ts"
 import { remoteCode } from "../snapshot/remote.ts"
-import { Violation } from "../snapshot/violations.ts"
 import type { Props } from "./failure.ts"
 import { checkVersion } from "./undecodable.ts"
 
@@ -12,15 +11,12 @@ const isCategory = Schema.is(Category)
 const isVisibility = Schema.is(Visibility)
 const isAudience = Schema.is(Audience)
 
-/** What becomes a label of metrics has to look like one. */
-export const isCode = (code: string): boolean => code.length <= 256 && /^[\w.-]+$/.test(code)
+export const textIn = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
-const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
-
-const isObject = (u: unknown): u is Readonly<Record<string, unknown>> =>
+export const isObject = (u: unknown): u is Readonly<Record<string, unknown>> =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
-const own = (body: Readonly<Record<string, unknown>>, key: string): unknown =>
+export const own = (body: Readonly<Record<string, unknown>>, key: string): unknown =>
   Object.hasOwn(body, key) ? body[key] : undefined
 
 /** The category that a code names. */
@@ -36,7 +32,7 @@ const known = (body: unknown): unknown => {
   const isNew = (value: unknown, is: (u: unknown) => boolean) => typeof value === "string" && !is(value)
   return {
     ...body,
-    ...(isCategory(category) ? {} : { category: categoryOf(text(own(body, "code"))) }),
+    ...(isCategory(category) ? {} : { category: categoryOf(textIn(own(body, "code"))) }),
     ...(isNew(visibility, isVisibility) ? { visibility: "internal" } : {}),
     ...(isNew(audience, isAudience) ? { audience: "developer" } : {})
   }
@@ -139,7 +135,7 @@ const readWithin =
     const error = Array.isArray(wrapped) ? (wrapped[0] as unknown) : (wrapped ?? body)
     if (!isObject(error)) return undefined
     checkVersion(error)
-    const message = text(own(error, "message"))
+    const message = textIn(own(error, "message"))
     if (message === undefined) return undefined
     return readPeer(own(error, member)) ?? elsewhere(message, null)
   }
@@ -148,7 +144,7 @@ export const readJsonRpc = readWithin("data", "error")
 
 export const readGraphQl = readWithin("extensions", "errors")
 
-const readEntry = reading(LogProjection, ({ root_metadata, ...body }) => ({
+const readEntry = reading(LogProjection.mapFields(Struct.omit(carried)), ({ root_metadata, ...body }) => ({
   ...body,
   metadata: root_metadata,
   status: null,
@@ -180,40 +176,4 @@ export const readSnapshot = (body: unknown): Said | undefined => {
     hints: decision.default_hints,
     retryable: decision.retryable
   }
-}
-
-const decodePause = Schema.decodeUnknownOption(Schema.Finite)
-const decodeViolations = Schema.decodeUnknownOption(Schema.Array(Violation))
-
-export const readProblem = (body: unknown): Said | undefined => {
-  if (!isObject(body)) return undefined
-  checkVersion(body)
-  const status = own(body, "status")
-  const hints = own(body, "hints")
-  const given = text(own(body, "code"))
-  const code = given !== undefined && isCode(given) ? given : remoteCode
-  const named = own(body, "category")
-  const category = isCategory(named) ? named : categoryOf(code)
-  const title = text(own(body, "title"))
-  const detail = text(own(body, "detail"))
-  const visibility = own(body, "visibility")
-  const audience = own(body, "audience")
-  const retryable = own(body, "retryable")
-  const violations = Option.getOrUndefined(decodeViolations(own(body, "violations")))
-  const isOurs = given !== undefined && code === given
-  const whole = [title, detail].filter((part) => part !== undefined)
-  const said: Said = {
-    ...(isOurs
-      ? { code, category, reason: title ?? "remote failure", detail: detail ?? null }
-      : elsewhere(whole.length === 0 ? null : whole.join(": "), null)),
-    status: typeof status === "number" && Number.isInteger(status) ? status : null,
-    // Who does not say that it may be shown has not thought of it.
-    visibility: isOurs && visibility === "public" ? "public" : "internal",
-    hints: isOurs && Array.isArray(hints) ? hints.filter((hint): hint is string => typeof hint === "string") : [],
-    audience: audienceIn(audience),
-    retryable: typeof retryable === "boolean" ? retryable : undefined,
-    retry_after_ms: Option.getOrUndefined(decodePause(own(body, "retry_after_ms"))),
-    ...(violations === undefined ? {} : { violations })
-  }
-  return withCarried(said, carriedIn(own(body, "failure")))
 }

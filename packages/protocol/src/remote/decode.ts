@@ -1,25 +1,17 @@
-import { type Failure, Operation, Redaction } from "@holdfast/core"
+import { Classifier, type Failure, Operation, Redaction } from "@holdfast/core"
 import { Effect } from "effect"
 import { checked } from "../exposure/checked.ts"
 import type { ExposureDecision } from "../exposure/decision.ts"
 import { readGrpc } from "../grpc/decode.ts"
 import { type CarriedFailure, isBounded } from "../snapshot/carried.ts"
 import { limitMetadata } from "../snapshot/limits.ts"
+import { isLabel } from "../snapshot/remote.ts"
 import { limitViolations, remember } from "../snapshot/violations.ts"
 import { cut } from "../text.ts"
-import {
-  isCode,
-  readGraphQl,
-  readHttp,
-  readJsonRpc,
-  readLog,
-  readProblem,
-  readRpc,
-  readSnapshot,
-  type Said
-} from "./bodies.ts"
+import { elsewhere, readGraphQl, readHttp, readJsonRpc, readLog, readRpc, readSnapshot, type Said } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
 import { type Known, rebuild } from "./known.ts"
+import { readProblem, readProblemLike } from "./problem.ts"
 import { Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
 
 const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, segments: 256 } as const
@@ -79,8 +71,8 @@ const cleaned = ({ audience_hints, default_hints, title, ...decision }: Exposure
 /** What was said, as a failure; nothing where its code could not be a label of metrics. @internal */
 export const remoteOf = (said: Said): RemoteFailure | undefined => {
   const { audience, category, code, detail, hints, metadata, path, reason, retryable, status } = said
-  const { violations, visibility } = said
-  if (!isCode(code)) return undefined
+  const { problem, violations, visibility } = said
+  if (!isLabel(code)) return undefined
   const decision = decisionIn(said.decision)
   const failure = said.failure && fieldsIn(said.failure)
   return new RemoteFailure({
@@ -97,6 +89,7 @@ export const remoteOf = (said: Said): RemoteFailure | undefined => {
     ...(violations === undefined ? {} : { violations: limitViolations(violations) }),
     ...(decision === undefined ? {} : { decision }),
     ...(said.origin === undefined ? {} : { origin: said.origin }),
+    ...(problem === undefined ? {} : { problem }),
     ...(failure === undefined ? {} : { failure }),
     ...(detail === null ? {} : { detail: text(detail) }),
     ...(said.retry_after_ms === undefined ? {} : { retryAfter: pauseIn(said.retry_after_ms) })
@@ -184,22 +177,38 @@ const decoder =
     decode(body, known, nothing) as Effect.Effect<never, UndecodableRemote>
 
 /** @internal */
-export const decodeHttpWith = decoderWith("http", readHttp)
-
-/** @internal */
-export const decodeRpcWith = decoderWith("rpc", readRpc)
-
-/** @internal */
 export const decodeProblemWith = decoderWith("problem", readProblem)
+
+/** A body that says it is JSON, of an answer of this status: any of the formats of HTTP. @internal */
+export const decodeJsonWith = (status: number): DecoderWith => {
+  const problemLike = readProblemLike(status)
+  return decoderWith("http", (body) => readHttp(body) ?? readRpc(body) ?? problemLike(body))
+}
+
+/**
+ * What an answer without a body says: its status, and when to come back. Nobody said more, so it is no declared failure.
+ * @internal
+ */
+export const bodiless = (status: number, pause: number | undefined): RemoteFailure => {
+  const { category, code, reason, retry } = Classifier.ofStatus(status)
+  return remoteOf({
+    ...elsewhere(null, status),
+    code,
+    category,
+    reason,
+    retryable: retry !== "never" || pause !== undefined,
+    retry_after_ms: pause
+  })!
+}
 
 /**
  * The failure in a body made by `Projection.toHttp`: JSON text, or what it was parsed to. An HTTP body does not say whether
  * to try again; 429, 503 and 504 do.
  */
-export const decodeHttp = decoder(decodeHttpWith)
+export const decodeHttp = decoder(decoderWith("http", readHttp))
 
 /** The failure in a message made by `Projection.toRpc`: JSON text, or what it was parsed to. */
-export const decodeRpc = decoder(decodeRpcWith)
+export const decodeRpc = decoder(decoderWith("rpc", readRpc))
 
 /** The failure in a log line made by `Projection.toLog`: JSON text, or what it was parsed to. */
 export const decodeLog = decoder(decoderWith("log", readLog))

@@ -5,6 +5,7 @@ import { CarriedFailure } from "../snapshot/carried.ts"
 import { remoteCode } from "../snapshot/remote.ts"
 import * as ErrorSnapshot from "../snapshot/schema.ts"
 import { Violation } from "../snapshot/violations.ts"
+import { ProblemMembers } from "./members.ts"
 
 /** What the other side said. */
 export interface Props extends Failure.Extras {
@@ -31,6 +32,8 @@ export interface Props extends Failure.Extras {
   readonly decision?: ExposureDecision
   /** How it came about, where the format says that it was no declared failure. */
   readonly origin?: Undeclared
+  /** What a problem says of itself, members that nobody here knows included. It stays here: nothing shows it to callers. */
+  readonly problem?: ProblemMembers
   /** Its own fields, where they came along and nobody has rebuilt its class from them yet. */
   readonly failure?: CarriedFailure
 }
@@ -66,6 +69,7 @@ export class RemoteFailure extends Failure.Tagged<RemoteFailure>()(
     violations: Schema.optionalKey(Schema.Array(Violation)),
     decision: Schema.optionalKey(ExposureDecision),
     origin: Schema.optionalKey(Undeclared),
+    problem: Schema.optionalKey(ProblemMembers),
     failure: Schema.optionalKey(CarriedFailure)
   },
   { code: remoteCode }

@@ -5,6 +5,7 @@ import { decide } from "../exposure/ExposurePolicy.ts"
 import { cut } from "../text.ts"
 import { isBounded } from "./carried.ts"
 import { limitIdentity, limitReceived } from "./limits.ts"
+import { isLabel } from "./remote.ts"
 import type { ErrorSnapshot, Occurrence } from "./schema.ts"
 import { limitViolations } from "./violations.ts"
 
@@ -19,15 +20,13 @@ const limitOccurrence = ({ attempt, id, service, span_id, time, trace_id }: Occu
   ...(attempt === undefined ? {} : { attempt })
 })
 
-const isCode = (code: string): boolean => code.length <= short && /^[\w.-]+$/.test(code)
-
 /** Whoever may not come back need not know when, and nobody waits for ever. */
 const pauseOf = ({ decision, retry_after_ms }: ErrorSnapshot): number | undefined =>
   decision.retryable && retry_after_ms !== undefined ? Math.min(2 ** 31, Math.max(0, retry_after_ms)) : undefined
 
 /** A snapshot that came from elsewhere, no larger than one that was made here; none if its code is no code. */
 export const limitSnapshot = (snapshot: ErrorSnapshot): ErrorSnapshot | undefined => {
-  if (!isCode(snapshot.identity.code)) return undefined
+  if (!isLabel(snapshot.identity.code)) return undefined
   const { failure, occurrence, operation, origin, violations } = snapshot
   const identity = limitIdentity(snapshot.identity)
   const { detail, position, reason } = identity

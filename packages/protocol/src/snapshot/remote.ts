@@ -8,3 +8,9 @@ export const isRemote = (failure: Failure.Any): boolean => {
   const { declared } = failure.constructor as { readonly declared?: Partial<Failure.Declared> }
   return declared?.code === remoteCode
 }
+
+/**
+ * Whether another program's code may be used here. What becomes a label of metrics has to look like one; the syntax of a
+ * declared code is narrower, and of no concern to whoever only passes it on.
+ */
+export const isLabel = (code: string): boolean => code.length <= 256 && /^[\w.-]+$/.test(code)
