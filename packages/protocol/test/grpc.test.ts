@@ -191,16 +191,69 @@ describe("Projection.toGrpc", () => {
     )
   })
 
-  it("says nothing but code and text where even the names are too long", () => {
-    const classify = () => ({ ...Reasons.NotFound.declared, code: `biz.${"long".repeat(60)}` })
-    const { details, trailers } = Projection.toGrpc(new Error("漢".repeat(5000)), {
-      classify,
-      domain: "漢".repeat(200),
-      audience: "operator",
-      budget: 1
+  it("keeps the stable code, the canonical one and the text of anything, in whatever room", () => {
+    const text = fc.constantFrom("漢", "😀", "%", "a", "\n").chain((char) => fc.nat(9000).map((n) => char.repeat(n)))
+    const segment = fc.stringMatching(/^[a-z][a-z0-9]{0,60}$/)
+    const code = fc
+      .array(segment, { minLength: 1, maxLength: 8 })
+      .map((parts) => `biz.${parts.join(".")}`.slice(0, 256))
+    fc.assert(
+      fc.property(
+        text,
+        code.filter((code) => !code.endsWith(".")),
+        text,
+        fc.constantFrom(1, 1024, 1500, 3000, 8192),
+        fc.constantFrom("client", "operator"),
+        (detail, code, domain, budget, audience) => {
+          const hints = { client: Array.from({ length: 16 }, (_, i) => `${i}${detail.slice(0, 400)}`) }
+          const classify = () => ({
+            ...Reasons.RateLimited.declared,
+            code,
+            hints: { ...Reasons.RateLimited.declared.hints, ...hints }
+          })
+          const cause = Array.from({ length: 20 }).reduce<unknown>((cause) => new Error(detail, { cause }), undefined)
+          const {
+            code: number,
+            details,
+            message,
+            trailers
+          } = Projection.toGrpc(new Error(detail, { cause }), {
+            ...standard,
+            carry: "all",
+            classify,
+            domain,
+            audience,
+            budget
+          })
+          assert.isAtMost(sizeOf(trailers), Math.max(1024, budget))
+          for (const body of [details, { code: number, message, details }]) {
+            const back = Effect.runSync(RemoteFailure.decodeGrpc(body))
+            assert.strictEqual(back.code, code)
+            assert.strictEqual(back.retryable, true)
+            assert.strictEqual(back.visibility, "internal")
+          }
+          assert.strictEqual(trailers["grpc-status"], "8")
+          assert.isNotEmpty(message)
+        }
+      )
+    )
+  })
+
+  it("gives up what is carried whole, before the violations and the pause, and before the text", () => {
+    const violations = [{ path: "p", code: "bad", message: "m".repeat(300) }]
+    const failure = new Refused({ violations, detail: "d".repeat(900), retryAfter: 1000 })
+    const seen = [8000, 3800, 3000, 1500].map((budget) => {
+      const { details } = Projection.toGrpc(failure, { ...standard, carry: "all", budget })
+      const { details: found, message, names } = statusOf(details)
+      const { metadata } = found["ErrorInfo"] as { readonly metadata: Readonly<Record<string, string>> }
+      return [Object.hasOwn(metadata, "failure"), names.slice(1).join(), message.length]
     })
-    assert.isAtMost(sizeOf(trailers), 1024)
-    assert.deepStrictEqual(statusOf(details).names, [])
+    assert.deepStrictEqual(seen, [
+      [true, "RetryInfo,BadRequest,Help", 900],
+      [false, "RetryInfo,BadRequest,Help", 900],
+      [false, "RetryInfo", 900],
+      [false, "", 120]
+    ])
   })
 
   it("writes a pause that rounds to a whole second as that second", () => {

@@ -68,6 +68,18 @@ const entry = (key: string, value: string) => (w: Writer) => void w.text(1, key)
 const marked = (hasDetail: boolean, text: string, title: string): Readonly<Record<string, string>> =>
   hasDetail === (text !== title) ? {} : { has_detail: String(hasDetail) }
 
+/**
+ * What is left of the first detail where its names alone are too long: the code, and what cannot be told from it. As many
+ * characters as a code may have fit into the least budget.
+ */
+const named = ({ decision, identity }: ErrorSnapshot.ErrorSnapshot): Uint8Array =>
+  any("ErrorInfo", (w) => {
+    w.text(1, reasonOf(identity.code))
+    w.message(3, entry("code", identity.code))
+    w.message(3, entry("visibility", decision.visibility))
+    w.message(3, entry("retryable", String(decision.retryable)))
+  })
+
 /** All details, the ones that are dropped first at the end. */
 const detailsOf = (
   text: string,
@@ -190,8 +202,7 @@ const sizeOf = ({ trailers }: Sent): number =>
 
 /**
  * As many details as fit: what is for debugging goes first, then help, the request, the translation; then what is carried, so
- * that these have room again; then the violations, the pause; then most of the text; and the first one only if its names alone
- * are too long.
+ * that these have room again; then the violations, the pause; then most of the text; then all names but the code.
  */
 const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions): Sent => {
   const budget = Math.max(least, options.budget ?? room)
@@ -211,8 +222,9 @@ const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: G
   const bare = all.at(-1)!()!
   const found = among(bare, [others.length, 5, 4, 3, 2, 1, 0])
   if (found !== undefined) return found
-  const smallest = sent(code, cut(text, short), short, [bare])
-  return sizeOf(smallest) <= budget ? smallest : sent(code, cut(text, short), short, [])
+  const shortest = cutEncoded(text, short)
+  const smaller = [[bare], [named(snapshot)]].map((details) => sent(code, shortest, short, details))
+  return smaller.find((status) => sizeOf(status) <= budget) ?? sent(code, shortest, short, [])
 }
 
 /**
@@ -221,7 +233,8 @@ const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: G
  * operators and developers only.
  *
  * - `audience`: who reads it. Default: `client`. `carry`: default none. `domain`: default `holdfast`. `requestId`, `helpBase`,
- *   `localization`: default none. `budget`: characters of the trailer. Default: 8192, at least 1024.
+ *   `localization`: default none. `budget`: characters of the trailers. Default: 8192, at least 1024. Code and
+ *   text are always there.
  *
  * @example
  * ```ts
