@@ -128,16 +128,19 @@ describe("what policies do is told", () => {
         )
         for (const event of events) {
           if (event._tag === "CircuitTransition") seen.push([event.circuit, event.key, event.from, event.to])
-          if (event._tag === "CallRejected") seen.push([event.circuit, event.key, event.state])
+          if (event._tag === "CallRejected") {
+            const minutes = event.retryAfter && Duration.toMinutes(event.retryAfter)
+            seen.push([event.circuit, event.key, event.state, minutes])
+          }
         }
       }
       assert.deepStrictEqual(seen, [
         ["one", undefined, "closed", "open"],
-        ["one", undefined, "open"],
+        ["one", undefined, "open", 1],
         ["many", "eu", "closed", "open"],
-        ["many", "eu", "open"],
+        ["many", "eu", "open", 1],
         ["fleet", "eu", "closed", "open"],
-        ["fleet", "eu", "open"]
+        ["fleet", "eu", "open", 1]
       ])
     }).pipe(Effect.scoped, Effect.provide([Persistence.layerStoreMemory(), Logger.layer([])]))
   )

@@ -78,7 +78,7 @@ export const make = (options: Scheduled<Options>): Effect.Effect<CircuitBreaker,
 const makeAt = (at: At, options: Scheduled<Options>): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
   Effect.flatMap(decodeScheduled(at, options), (settings) =>
     Effect.withFiber((fiber) => {
-      const breaker = new Single(new Shell(options, settings), Machine.make(settings))
+      const breaker = new Single(new Shell(options), Machine.make(settings))
       // The registry of metrics outlives its breakers, and must not keep them.
       const circuit = new WeakRef(breaker.circuit)
       breaker.shell.observer.register(fiber, (state, now) => {

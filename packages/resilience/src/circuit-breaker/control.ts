@@ -1,7 +1,7 @@
 /** What an operator, a snapshot or a new configuration does to a circuit. As pure as the machine. */
 import type { Draw } from "../backoff/formulas.ts"
 import { type Circuit, type Mode, move, type Settings, settle, type State, type Step, troubleOf } from "./machine.ts"
-import { describeRule } from "./rule.ts"
+import { isSameRule } from "./rule.ts"
 import { tallyOf } from "./tally.ts"
 
 /** Closes the circuit to traffic until every isolation has ended. */
@@ -55,21 +55,17 @@ export const resume = (self: Circuit, left: number, now: number, steps: Array<St
 
 /**
  * Other settings for a living circuit. State, growth and open time stay; what was counted stays if the rule is still the
- * same; calls in flight finish. The mode stays too, unless the settings name another one.
+ * same, and else nobody is left whom the calls in flight could tell. The mode stays too, unless the settings name another
+ * one.
  */
 export const reconfigure = (self: Circuit, settings: Settings, now: number, draw: Draw, steps: Array<Step>): void => {
   settle(self, now, draw, steps)
   const before = self.settings
   self.settings = settings
-  if (describeRule(before.trip) !== describeRule(settings.trip)) {
-    const { watches } = self.tally
+  if (!isSameRule(before.trip, settings.trip)) {
     self.tally = tallyOf(settings.trip)
-    // The new memory has not seen the calls that are running start.
-    if (watches || self.tally.watches) {
-      self.generation++
-      // Their results are late from now on, and nobody else would give their slots back.
-      if (self.trouble !== undefined) self.trouble.inFlight = 0
-    }
+    // The new memory has not seen the calls that are running start. Probes are judged by other numbers than a rule's.
+    if (self.state !== "half_open") self.generation++
   }
   if (self.trouble !== undefined) {
     self.trouble.delays = undefined

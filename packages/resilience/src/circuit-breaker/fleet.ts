@@ -263,16 +263,14 @@ class Member implements FleetMember, Guarding<StoreUnavailable> {
       return Effect.fail(unavailable(reason))
     }
     this.observer.rejections++
-    const { key, name: circuit } = this
-    const state = reason._tag === "CircuitOpen" ? "open" : "half_open"
-    emit(fiber, () => ({ _tag: "CallRejected", circuit, key, state }))
-    return Effect.fail(
-      Failure.stackless(
-        Reasons.CircuitOpen,
-        reason._tag === "CircuitOpen"
-          ? { circuit, key, state: "open", retryAfter: reason.retryAfter }
-          : { circuit, key, state: "half_open" }
-      )
-    )
+    const said = {
+      circuit: this.name,
+      key: this.key,
+      ...(reason._tag === "CircuitOpen"
+        ? { state: "open" as const, retryAfter: reason.retryAfter }
+        : { state: "half_open" as const })
+    }
+    emit(fiber, () => ({ _tag: "CallRejected", ...said }))
+    return Effect.fail(Failure.stackless(Reasons.CircuitOpen, said))
   }
 }

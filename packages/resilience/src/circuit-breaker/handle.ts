@@ -1,7 +1,7 @@
 import type { ConfigError, Reasons } from "@holdfast/core"
-import { Clock, Effect, Function, Schema, type Scope, type Stream } from "effect"
+import { Clock, Effect, Function, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
-import { placeOf, refuse, refusing, under } from "../internal/options.ts"
+import { placeOf, refusing, under } from "../internal/options.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
@@ -35,13 +35,13 @@ export interface CircuitBreaker extends Guard {
   readonly snapshot: Effect.Effect<Snapshots.Snapshot>
   /**
    * Takes up a snapshot: the time it was put away counts as time open. Counts are taken over if the rule for opening is
-   * the same. Fails if it is no snapshot of this version.
+   * the same. Fails, and names the member, if it cannot be one of this circuit under these options.
    */
   readonly restore: (snapshot: Snapshots.Snapshot) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
    * Other options for the living circuit. State, growth and open time stay, and what was counted if the rule for opening
-   * is the same. Calls in flight finish; their results are judged by the new
-   * `classify` and `outcomes`. The name stays.
+   * is the same. Calls in flight finish, judged by the `classify` and `outcomes` that they were let through under; under
+   * another rule than theirs they count for nothing. The name stays.
    */
   readonly reconfigure: (options: Omit<Scheduled<Options>, "name">) => Effect.Effect<void, ConfigError.InvalidValue>
 }
@@ -92,7 +92,7 @@ export abstract class Handle implements CircuitBreaker, Guarding {
 
   get snapshot(): Effect.Effect<Snapshots.Snapshot> {
     return Effect.withFiber((fiber) =>
-      this.#control(Machine.settle, (circuit, now) => Snapshots.take(circuit, this.name, now, wallOf(fiber)))
+      this.#control(Machine.settle, (circuit, now) => Snapshots.take(circuit, this.name, this.key, now, wallOf(fiber)))
     )
   }
 
@@ -104,25 +104,24 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   }
 
   restore(snapshot: Snapshots.Snapshot): Effect.Effect<void, ConfigError.InvalidValue> {
-    if (!Schema.is(Snapshots.Snapshot)(snapshot)) {
-      return refusing(() =>
-        refuse(under(placeOf("CircuitBreaker", this.name), "restore"), "must be a snapshot of version 1")
+    const at = under(placeOf("CircuitBreaker", this.name), "restore")
+    return Effect.withFiber((fiber) => {
+      const { settings } = this.locate(fiber)
+      return Effect.andThen(
+        refusing(() => Snapshots.checkSnapshot(at, snapshot, this.name, this.key, settings)),
+        this.#control(
+          (circuit, now, draw, steps) => Snapshots.restore(circuit, snapshot, now, wallOf(fiber), draw, steps),
+          Function.constVoid
+        )
       )
-    }
-    return Effect.withFiber((fiber) =>
-      this.#control(
-        (circuit, now, draw, steps) => Snapshots.restore(circuit, snapshot, now, wallOf(fiber), draw, steps),
-        Function.constVoid
-      )
-    )
+    })
   }
 
   reconfigure(options: Omit<Scheduled<Options>, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
     return Effect.flatMap(
       decodeScheduled(placeOf("CircuitBreaker", this.name), { ...options, name: this.name }),
       (settings) => {
-        this.shell.classify = options.classify
-        this.shell.outcomes = options.outcomes
+        this.shell.judge = { classify: options.classify, outcomes: options.outcomes }
         return this.apply(settings)
       }
     )

@@ -62,7 +62,7 @@ export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker,
   Effect.gen(function* () {
     const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
     const settings = yield* decodeScheduled(placeOf("CircuitBreaker", rest.name), options, keyedTable)
-    const shell = new Shell(rest, settings)
+    const shell = new Shell(rest)
     const registry = new Registry(settings, capacity, Duration.toMillis(timeToLive))
     const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>
       Effect.withFiber((fiber) =>

@@ -68,7 +68,7 @@ export interface Circuit {
   settings: Settings
   tally: Tally
   state: State
-  /** Names the period between two transitions. A result that was admitted in another one is late and counts for nothing. */
+  /** Names the period between two transitions or rules. A result that was admitted in another one is late and counts for nothing. */
   generation: number
   trouble: Trouble | undefined
   /** When somebody last asked for it, in whole milliseconds. Only circuits with keys are dated. */
@@ -193,12 +193,16 @@ export const stateAt = (self: Circuit, now: number): State => {
   return state
 }
 
-/** Since when nothing would be lost with the circuit, or `undefined` while something would. */
-export const spareSince = (self: Circuit): number | undefined => {
+/** Whether nothing but counts would be lost with the circuit: it is closed, and has recovered from what was before. */
+export const isSpare = ({ state, trouble }: Circuit, now: number): boolean =>
+  state === "closed" && (trouble === undefined || now - trouble.closedAt >= trouble.lastOpenFor)
+
+/** Since when nobody has asked for the circuit, or waited for it to be ready; `undefined` while it must stay. */
+export const idleSince = (self: Circuit): number | undefined => {
   const { state, trouble, usedAt } = self
   if (state === "closed") return usedAt
-  if (state === "open") return Math.max(usedAt, trouble!.openUntil)
-  return state === "half_open" && trouble!.inFlight === 0 ? usedAt : undefined
+  const isWaiting = state === "open" || (state === "half_open" && trouble!.inFlight === 0)
+  return isWaiting ? Math.max(usedAt, trouble!.openUntil) : undefined
 }
 
 /** Whether a call at `now` is rejected with nothing else to do. The cheap question of an outage. */

@@ -55,7 +55,7 @@ export class Observer {
     )
     this.#counter(
       "late_results",
-      "Results of calls that were admitted before the state changed, and count for nothing",
+      "Results of calls that were admitted before the state or the rule changed, and count for nothing",
       () => this.lateResults,
       fiber
     )

@@ -8,7 +8,8 @@ const grain = 1000
 
 /**
  * The circuits of a keyed breaker: at most `capacity`, idle ones for at most `timeToLive`. What must not be forgotten (an
- * open circuit, a running probe, an operator's decision) stays; when there is only that, further keys go untracked.
+ * open circuit, a running probe, an operator's decision) stays; so does, until its time to live is over, what has not yet
+ * recovered. When there is only that, further keys go untracked.
  */
 export class Registry {
   settings: Machine.Settings
@@ -60,7 +61,7 @@ export class Registry {
   }
 
   #isExpired(circuit: Machine.Circuit, now: number): boolean {
-    const since = Machine.spareSince(circuit)
+    const since = Machine.idleSince(circuit)
     return since !== undefined && now - since >= this.timeToLive
   }
 
@@ -69,8 +70,7 @@ export class Registry {
     let left = looks
     for (const [key, circuit] of circuits) {
       const isFull = circuits.size >= this.capacity
-      const since = Machine.spareSince(circuit)
-      if (since !== undefined && (isFull ? since <= now : now - since >= this.timeToLive)) {
+      if (this.#isExpired(circuit, now) || (isFull && Machine.isSpare(circuit, now))) {
         circuits.delete(key)
         if (!isFull) continue
         return

@@ -97,12 +97,22 @@ export const decodeTrip = (at: At, trip: Trip): Rule => {
   }
 }
 
-const share = (threshold: number): string => `${Math.round(threshold * 1000) / 10}%`
+/** A rule exactly and as a text, except for what a custom one does: no text can say that. */
+export const keyOf = (rule: Rule): string => JSON.stringify(rule)
+
+const makersOf = (rule: Rule): ReadonlyArray<CustomOptions["make"]> =>
+  rule.kind === "any_of" ? rule.rules.flatMap(makersOf) : rule.kind === "custom" ? [rule.options.make] : []
+
+/** Whether what one rule has counted means the same to the other. */
+export const isSameRule = (one: Rule, other: Rule): boolean =>
+  keyOf(one) === keyOf(other) && makersOf(one).every((make, i) => make === makersOf(other)[i])
+
+const share = (threshold: number): string => `${Number((threshold * 100).toPrecision(12))}%`
 
 const describeWindow = (window: WindowRule): string =>
   window.kind === "count" ? `${window.size} calls` : Duration.format(Duration.millis(window.length))
 
-/** One rule in a few words. Two rules with equal words are the same rule, except for custom ones of the same name. */
+/** One rule in a few words, for people: two rules may have the same. */
 export const describeRule = (rule: Rule): string => {
   switch (rule.kind) {
     case "consecutive":

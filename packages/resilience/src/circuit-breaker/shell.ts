@@ -22,7 +22,7 @@ export interface Health {
   readonly rules: ReadonlyArray<Standing>
   /** Calls the breaker refused so far. */
   readonly rejections: number
-  /** Results that came after the state had changed, and counted for nothing. */
+  /** Results that came after the state or the rule had changed, and counted for nothing. */
   readonly lateResults: number
 }
 
@@ -39,20 +39,19 @@ const drawOf = (fiber: AnyFiber) => () => fiber.getRef(Random.Random).nextDouble
 /** One event of the machine. */
 export type Event = (circuit: Machine.Circuit, now: number, draw: () => number, steps: Array<Machine.Step>) => void
 
+/** How results are judged. A call keeps the one it was let through under. */
+type Judge = Pick<Options, "classify" | "outcomes">
+
 /** What all circuits of one breaker share: what it is called, how it judges, and whom it tells. */
 export class Shell {
   readonly name: string
   readonly observer: Observer
-  settings: Machine.Settings
-  classify: Options["classify"]
-  outcomes: Options["outcomes"]
+  judge: Judge
 
-  constructor(options: Pick<Options, "name" | "classify" | "outcomes">, settings: Machine.Settings) {
-    this.name = options.name
-    this.observer = new Observer(options.name)
-    this.settings = settings
-    this.classify = options.classify
-    this.outcomes = options.outcomes
+  constructor({ classify, name, outcomes }: Judge & Pick<Options, "name">) {
+    this.name = name
+    this.observer = new Observer(name)
+    this.judge = { classify, outcomes }
   }
 
   /** Plays an event, tells of its transitions, and gives what there is to see afterwards. */
@@ -95,21 +94,24 @@ export class Shell {
     self: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Reasons.CircuitOpen, R> {
     const { generation, state, tally } = circuit
+    const { judge } = this
     if (state !== "closed" || tally.watches) {
       const now = nowOf(fiber)
       return Machine.rejects(circuit, now) ? this.#reject(fiber, circuit, key, now) : this.#probe(circuit, key, self)
     }
     // A closed circuit gives out no slots: a call that never reports has cost nothing.
-    if (tally.dated || this.classify !== undefined) {
+    if (tally.dated || judge.classify !== undefined) {
       const startedAt = tally.measured ? nowOf(fiber) : 0
-      return Effect.onExitPrimitive(self, (exit) => this.#complete(fiber, circuit, key, generation, startedAt, exit))
+      return Effect.onExitPrimitive(self, (exit) =>
+        this.#complete(fiber, circuit, key, judge, generation, startedAt, exit)
+      )
     }
     // A success that needs no date needs no clock.
     return Effect.onExitPrimitive(self, (exit) => {
       if (exit._tag === "Failure" || generation !== circuit.generation) {
-        return this.#complete(fiber, circuit, key, generation, 0, exit)
+        return this.#complete(fiber, circuit, key, judge, generation, 0, exit)
       }
-      circuit.tally.record(false, 0, 0)
+      tally.record(false, 0, 0)
       return undefined
     })
   }
@@ -136,18 +138,19 @@ export class Shell {
     fiber: AnyFiber,
     circuit: Machine.Circuit,
     key: string | undefined,
+    { classify, outcomes }: Judge,
     generation: number,
     startedAt: number,
     exit: Exit.Exit<unknown, unknown>
   ): Effect.Effect<void> | undefined {
     let outcome: Machine.Outcome = "ignored"
     let defect: Effect.Effect<never> | undefined
-    if (this.classify === undefined) {
-      outcome = outcomeOf(exit, fiber.getRef(Classifier.Classifier), this.outcomes)
+    if (classify === undefined) {
+      outcome = outcomeOf(exit, fiber.getRef(Classifier.Classifier), outcomes)
     } else if (Exit.isSuccess(exit) || !Cause.hasInterruptsOnly(exit.cause)) {
       // The slot goes back whatever the application's own function does.
       try {
-        outcome = this.classify(exit)
+        outcome = classify(exit)
       } catch (error) {
         defect = Effect.die(error)
       }
@@ -174,8 +177,10 @@ export class Shell {
   ): Effect.Effect<A, E | Reasons.CircuitOpen, R> {
     let generation = -1
     let startedAt = 0
+    let judge = this.judge
     const admitted = Effect.withFiber<A, E | Reasons.CircuitOpen, R>((fiber) => {
       startedAt = nowOf(fiber)
+      judge = this.judge
       const steps: Array<Machine.Step> = []
       generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
       const next: Effect.Effect<A, E | Reasons.CircuitOpen, R> =
@@ -184,7 +189,7 @@ export class Shell {
     })
     return Effect.withFiber((fiber) =>
       Effect.onExitPrimitive(admitted, (exit) =>
-        generation < 0 ? undefined : this.#complete(fiber, circuit, key, generation, startedAt, exit)
+        generation < 0 ? undefined : this.#complete(fiber, circuit, key, judge, generation, startedAt, exit)
       )
     )
   }

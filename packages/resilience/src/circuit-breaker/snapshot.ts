@@ -1,7 +1,9 @@
 import { Schema } from "effect"
+import { type At, check, count, type Field, guarded, number, oneOf, refuse, text, under } from "../internal/options.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
-import { describeRule } from "./rule.ts"
+import { keyOf } from "./rule.ts"
+import { tallyOf } from "./tally.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const Millis = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
@@ -32,6 +34,8 @@ const Millis = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 export const Snapshot = Schema.Struct({
   version: Schema.Literal(1),
   circuit: Schema.String,
+  /** Which circuit of a keyed breaker. */
+  key: Schema.optionalKey(Schema.String),
   /** When it was taken. */
   at: Schema.Finite,
   state: Schema.Literals(["closed", "open", "half_open"]),
@@ -41,19 +45,77 @@ export const Snapshot = Schema.Struct({
   opensFor: Millis,
   /** How long it had been closed again. */
   closedFor: Schema.optionalKey(Millis),
-  /** The rule for opening in words. What it has counted is taken over only by the same rule. */
+  /** The rule for opening, exactly. What it has counted is taken over only by the same rule. */
   rule: Schema.String,
   counted: Schema.Array(Schema.Array(Schema.Finite))
 })
 
 export interface Snapshot extends Schema.Schema.Type<typeof Snapshot> {}
 
-export const take = (self: Machine.Circuit, circuit: string, now: number, wall: number): Snapshot => {
+const millis = number("milliseconds, 0 or more", (n) => n >= 0 && n < Infinity)
+
+const isCount = (u: unknown): boolean => Number.isSafeInteger(u) && (u as number) >= 0
+
+const lists: Field<unknown> = guarded(
+  "lists of whole numbers, 0 or more",
+  (u): u is ReadonlyArray<ReadonlyArray<number>> =>
+    Array.isArray(u) && u.every((list) => Array.isArray(list) && list.every(isCount))
+)
+
+const table = {
+  version: oneOf(1),
+  circuit: text,
+  key: text,
+  at: number("a finite number", Number.isFinite),
+  state: oneOf("closed", "open", "half_open"),
+  openings: count(0),
+  lastOpenFor: millis,
+  opensFor: millis,
+  closedFor: millis,
+  rule: text,
+  counted: lists
+}
+
+const required = Object.keys(table).filter((member) => member !== "key" && member !== "closedFor")
+
+/** Refuses what cannot have been taken of this circuit: a store may hand out anything. */
+export const checkSnapshot = (
+  at: At,
+  snapshot: Snapshot,
+  circuit: string,
+  key: string | undefined,
+  { maxHint, openFor, trip }: Machine.Settings
+): void => {
+  check(at, table, snapshot, required)
+  const { counted, lastOpenFor, openings, opensFor, rule, state } = snapshot
+  if (snapshot.circuit !== circuit) refuse(under(at, "circuit"), `must be ${JSON.stringify(circuit)}`)
+  if (snapshot.key !== key) {
+    refuse(under(at, "key"), key === undefined ? "must be left out" : "must be the key of this circuit")
+  }
+  if (state !== "closed" && openings === 0) refuse(under(at, "openings"), `must be 1 or more if it is ${state}`)
+  const longest = Math.max(openFor.cap, maxHint)
+  if (lastOpenFor > longest) {
+    refuse(under(at, "lastOpenFor"), `must be no more than the ${longest} ms that this circuit may stay open`)
+  }
+  if (opensFor > lastOpenFor) refuse(under(at, "opensFor"), "must be no more than lastOpenFor")
+  if (rule === keyOf(trip) && !tallyOf(trip).fits(counted)) {
+    refuse(under(at, "counted"), "must be what its rule can have counted")
+  }
+}
+
+export const take = (
+  self: Machine.Circuit,
+  circuit: string,
+  key: string | undefined,
+  now: number,
+  wall: number
+): Snapshot => {
   const { state, trouble } = self
   const closedFor = trouble === undefined ? Infinity : now - trouble.closedAt
   return {
     version: 1,
     circuit,
+    ...(key === undefined ? undefined : { key }),
     at: wall,
     // What an operator decided is not the circuit's to remember.
     state: state === "open" || state === "half_open" ? state : "closed",
@@ -61,7 +123,7 @@ export const take = (self: Machine.Circuit, circuit: string, now: number, wall: 
     lastOpenFor: trouble?.lastOpenFor ?? 0,
     opensFor: state === "open" ? Math.max(0, trouble!.openUntil - now) : 0,
     ...(closedFor === Infinity ? undefined : { closedFor }),
-    rule: describeRule(self.settings.trip),
+    rule: keyOf(self.settings.trip),
     counted: self.tally.save(now)
   }
 }
@@ -84,7 +146,7 @@ export const restore = (
   if (snapshot.closedFor !== undefined) trouble.closedAt = now - snapshot.closedFor - age
   if (self.state !== "closed") return
   if (snapshot.state === "closed") {
-    if (snapshot.rule === describeRule(self.settings.trip)) self.tally.load(snapshot.counted, now, age)
+    if (snapshot.rule === keyOf(self.settings.trip)) self.tally.load(snapshot.counted, now, age)
     return
   }
   Control.resume(self, snapshot.state === "open" ? snapshot.opensFor - age : 0, now, steps)

@@ -19,6 +19,8 @@ export interface Tally {
   readonly measured: boolean
   /** Whether calls that are still running can open the circuit. */
   readonly watches: boolean
+  /** How many lists it saves. */
+  readonly lists: number
   /** A call was let through. Asked for only if it `watches`. */
   start(now: number): void
   /** A call ended and says something. Gives why that opens the circuit, if it does. */
@@ -30,6 +32,8 @@ export interface Tally {
   clear(): void
   standing(now: number): ReadonlyArray<Standing>
   save(now: number): ReadonlyArray<ReadonlyArray<number>>
+  /** Whether it can have saved that. */
+  fits(saved: ReadonlyArray<ReadonlyArray<number>>): boolean
   load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void
 }
 
@@ -39,6 +43,7 @@ class ConsecutiveTally implements Tally {
   declare readonly dated: boolean
   declare readonly measured: boolean
   declare readonly watches: boolean
+  declare readonly lists: number
   declare start: Tally["start"]
   declare ignore: Tally["ignore"]
   declare overdue: Tally["overdue"]
@@ -68,6 +73,10 @@ class ConsecutiveTally implements Tally {
     return [[this.#row]]
   }
 
+  fits([row, ...others]: ReadonlyArray<ReadonlyArray<number>>): boolean {
+    return row?.length === 1 && row[0]! < this.limit && others.length === 0
+  }
+
   load([[row = 0] = []]: ReadonlyArray<ReadonlyArray<number>>): void {
     this.#row = row
   }
@@ -78,6 +87,7 @@ Object.assign(ConsecutiveTally.prototype, {
   dated: false,
   measured: false,
   watches: false,
+  lists: 1,
   start: nothing,
   ignore: nothing,
   overdue: nothing
@@ -113,6 +123,10 @@ class RateTally implements Tally {
 
   get measured(): boolean {
     return this.rule.kind === "slow_rate"
+  }
+
+  get lists(): number {
+    return 1
   }
 
   get dated(): boolean {
@@ -193,6 +207,10 @@ class RateTally implements Tally {
     return [this.window.save(now)]
   }
 
+  fits([counts, ...others]: ReadonlyArray<ReadonlyArray<number>>): boolean {
+    return counts !== undefined && this.window.fits(counts) && others.length === 0
+  }
+
   load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void {
     this.clear()
     this.window.load(saved[0] ?? [], now, age)
@@ -204,12 +222,14 @@ class AnyTally implements Tally {
   readonly dated: boolean
   readonly measured: boolean
   readonly watches: boolean
+  readonly lists: number
 
   constructor(tallies: ReadonlyArray<Tally>) {
     this.tallies = tallies
     this.dated = tallies.some((tally) => tally.dated)
     this.measured = tallies.some((tally) => tally.measured)
     this.watches = tallies.some((tally) => tally.watches)
+    this.lists = tallies.reduce((sum, tally) => sum + tally.lists, 0)
   }
 
   start(now: number): void {
@@ -251,13 +271,20 @@ class AnyTally implements Tally {
     return this.tallies.flatMap((tally) => tally.save(now))
   }
 
+  fits(saved: ReadonlyArray<ReadonlyArray<number>>): boolean {
+    const each = this.#each(saved)
+    return saved.length === this.lists && this.tallies.every((tally, i) => tally.fits(each[i]!))
+  }
+
   load(saved: ReadonlyArray<ReadonlyArray<number>>, now: number, age: number): void {
+    const each = this.#each(saved)
+    for (const [i, tally] of this.tallies.entries()) tally.load(each[i]!, now, age)
+  }
+
+  /** What of it is whose. */
+  #each(saved: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>> {
     let at = 0
-    for (const tally of this.tallies) {
-      const own = tally.save(now).length
-      tally.load(saved.slice(at, at + own), now, age)
-      at += own
-    }
+    return this.tallies.map((tally) => saved.slice(at, (at += tally.lists)))
   }
 }
 
@@ -266,6 +293,7 @@ class CustomTally implements Tally {
   readonly dated = true
   readonly measured = true
   readonly watches = false
+  readonly lists = 0
   readonly name: string
   readonly #memory: ReturnType<CustomOptions["make"]>
 
@@ -294,6 +322,10 @@ class CustomTally implements Tally {
 
   save(): ReadonlyArray<ReadonlyArray<number>> {
     return []
+  }
+
+  fits(saved: ReadonlyArray<ReadonlyArray<number>>): boolean {
+    return saved.length === 0
   }
 
   load(): void {}

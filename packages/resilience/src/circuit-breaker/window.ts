@@ -22,6 +22,8 @@ export interface Window extends Totals {
   clear(): void
   /** Everything it remembers, oldest first, as plain numbers; {@link load} takes them back. */
   save(now: number): ReadonlyArray<number>
+  /** Whether whole numbers of 0 or more can be what it has saved. */
+  fits(saved: ReadonlyArray<number>): boolean
   /** `age`: the milliseconds that have passed since they were saved. */
   load(saved: ReadonlyArray<number>, now: number, age: number): void
 }
@@ -82,6 +84,10 @@ export class CountWindow implements Window {
       const at = (oldest + i) % this.size
       return (this.#word(Math.trunc(at / perWord)) >>> ((at % perWord) * 2)) & 3
     })
+  }
+
+  fits(saved: ReadonlyArray<number>): boolean {
+    return saved.length <= this.size && saved.every((bits) => bits <= (failed | slow))
   }
 
   load(saved: ReadonlyArray<number>): void {
@@ -151,6 +157,15 @@ export class TimeWindow implements Window {
     if (counts === undefined) return []
     return Array.from({ length: buckets }, (_, i) => ((this.#slot + 1 + i) % buckets) * perBucket).flatMap((at) =>
       counts.slice(at, at + perBucket)
+    )
+  }
+
+  fits(saved: ReadonlyArray<number>): boolean {
+    if (saved.length === 0) return true
+    return (
+      saved.length === buckets * perBucket &&
+      // Neither failures nor slow calls are more than the calls of their bucket.
+      saved.every((count, at) => count <= saved[at - (at % perBucket)]!)
     )
   }
 

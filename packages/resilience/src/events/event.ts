@@ -21,6 +21,8 @@ export interface CallRejected extends Moment {
   /** Which circuit of a keyed breaker. */
   readonly key?: string
   readonly state: State
+  /** When the circuit lets the next call through, where that is known. */
+  readonly retryAfter?: Duration.Duration
 }
 
 /** An attempt failed, and another one follows after a wait. */

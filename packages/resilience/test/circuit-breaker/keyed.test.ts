@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CircuitBreaker } from "@holdfast/resilience"
+import { Backoff, CircuitBreaker } from "@holdfast/resilience"
 import { recordTransitions } from "@holdfast/resilience/testing"
-import { Effect, Metric } from "effect"
+import { Duration, Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { rejectionOf, trip, works } from "./circuit.ts"
 
@@ -41,9 +41,55 @@ describe("a keyed breaker", () => {
       for (let i = 0; i < 100_000; i++) yield* CircuitBreaker.protect(works, hosts.get(`key ${i}`))
       assert.isAtMost(yield* hosts.size, 1000)
       assert.strictEqual((yield* rejectionOf(hosts.get("bad"))).state, "open")
-      yield* TestClock.adjust("60 seconds")
-      for (let i = 0; i < 2000; i++) yield* CircuitBreaker.protect(works, hosts.get(`later ${i}`))
-      assert.isFalse((yield* hosts.health).some(({ key }) => key === "bad"))
+    })
+  )
+
+  const crowd = (hosts: CircuitBreaker.KeyedCircuitBreaker, name: string) =>
+    Effect.forEach(Array.from({ length: 100 }), (_, i) => CircuitBreaker.protect(works, hosts.get(`${name} ${i}`)))
+
+  it.effect("L10 keeps a circuit whose open time is over until it has recovered, however full it is", () =>
+    Effect.gen(function* () {
+      const openFor = Backoff.exponential("1 minute")
+      const hosts = yield* make({ capacity: 10, openFor, trip: CircuitBreaker.consecutive(1) })
+      const bad = hosts.get("bad")
+      yield* trip(bad, 1)
+      yield* TestClock.adjust("1 minute")
+      yield* crowd(hosts, "unprobed")
+      assert.strictEqual(yield* bad.state, "half_open")
+      yield* trip(bad, 1)
+      assert.strictEqual(Duration.toMinutes((yield* rejectionOf(bad)).retryAfter!), 2)
+      yield* TestClock.adjust("2 minutes")
+      yield* CircuitBreaker.protect(works, bad)
+      yield* crowd(hosts, "half recovered")
+      yield* CircuitBreaker.protect(works, bad)
+      assert.strictEqual(yield* bad.state, "closed")
+      // A recovery that has not lasted yet: the next opening still grows.
+      yield* crowd(hosts, "just recovered")
+      yield* trip(bad, 1)
+      assert.strictEqual(Duration.toMinutes((yield* rejectionOf(bad)).retryAfter!), 4)
+    })
+  )
+
+  it.effect("L10 forgets it for others once it has recovered, or once nobody has probed it for its time to live", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 10, trip: CircuitBreaker.consecutive(1), timeToLive: "10 minutes" })
+      yield* trip(hosts.get("back"), 1)
+      yield* trip(hosts.get("gone"), 1)
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.replicateEffect(CircuitBreaker.protect(works, hosts.get("back")), 2)
+      const has = (key: string) => Effect.map(hosts.health, (all) => all.some((one) => one.key === key))
+      yield* TestClock.adjust("59999 millis")
+      yield* crowd(hosts, "a")
+      assert.isTrue(yield* has("back"))
+      yield* TestClock.adjust("1 millis")
+      yield* crowd(hosts, "b")
+      assert.deepStrictEqual([yield* has("back"), yield* has("gone")], [false, true])
+      yield* TestClock.adjust(9 * 60_000 - 1)
+      yield* crowd(hosts, "c")
+      assert.isTrue(yield* has("gone"))
+      yield* TestClock.adjust("1 millis")
+      yield* crowd(hosts, "d")
+      assert.isFalse(yield* has("gone"))
     })
   )
 

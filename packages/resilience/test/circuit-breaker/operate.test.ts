@@ -162,11 +162,89 @@ describe("a snapshot", () => {
     })
   )
 
-  it.effect("of another version is refused", () =>
+  it.effect("takes no counts from a rule that only prints like its own", () =>
     Effect.gen(function* () {
-      const breaker = yield* make()
-      const snapshot = { ...(yield* breaker.snapshot), version: 2 } as unknown as CircuitBreaker.Snapshot
-      assert.strictEqual((yield* Effect.flip(breaker.restore(snapshot))).path, 'CircuitBreaker "db".restore')
+      const rate = (threshold: number) => ({
+        trip: CircuitBreaker.failureRate({ threshold, window: { calls: 4 }, minimumCalls: 1 })
+      })
+      const [before, after] = [yield* make(rate(0.9996)), yield* make(rate(0.9994))]
+      yield* before.restore({ ...(yield* before.snapshot), counted: [[1, 1, 0]] })
+      yield* moved(before, after, 0)
+      assert.strictEqual((yield* after.health).rules[0]?.calls, 0)
+    })
+  )
+
+  const hour = 3_600_000
+  const open = { state: "open", openings: 1, lastOpenFor: 60_000, opensFor: 30_000 } as const
+
+  it.effect.each([
+    [{ version: 2 }, "version", "must be 1"],
+    [{ circuit: "other" }, "circuit", 'must be "db"'],
+    [{ key: "eu" }, "key", "must be left out"],
+    [{ at: Number.NaN }, "at", "must be a finite number"],
+    [{ state: "isolated" }, "state", 'must be "closed"'],
+    [{ openings: -1 }, "openings", "must be a whole number, 0 or more"],
+    [{ openings: 0.5 }, "openings", "must be a whole number, 0 or more"],
+    [{ ...open, openings: 0 }, "openings", "must be 1 or more"],
+    [{ lastOpenFor: -1 }, "lastOpenFor", "must be milliseconds, 0 or more"],
+    [{ ...open, lastOpenFor: hour + 1 }, "lastOpenFor", "must be no more than the 3600000 ms"],
+    [{ ...open, opensFor: -1 }, "opensFor", "must be milliseconds, 0 or more"],
+    [{ ...open, opensFor: 60_001 }, "opensFor", "must be no more than lastOpenFor"],
+    [{ ...open, opensFor: Infinity }, "opensFor", "must be milliseconds, 0 or more"],
+    [{ closedFor: -1 }, "closedFor", "must be milliseconds, 0 or more"],
+    [{ rule: 1 }, "rule", "must be a text"],
+    [{ counted: [[-1]] }, "counted", "must be lists of whole numbers, 0 or more"],
+    [{ counted: [[1.5]] }, "counted", "must be lists of whole numbers, 0 or more"],
+    [{ counted: [[5]] }, "counted", "must be what its rule can have counted"],
+    [{ counted: [[1, 1]] }, "counted", "must be what its rule can have counted"],
+    [{ counted: [] }, "counted", "must be what its rule can have counted"],
+    [{ counted: [[0], [0]] }, "counted", "must be what its rule can have counted"],
+    [{ rest: 1 }, "rest", "is no option"]
+  ] as ReadonlyArray<readonly [object, string, string]>)(
+    "that cannot be one of this circuit is refused by its member: %j",
+    ([change, member, says]) =>
+      Effect.gen(function* () {
+        const breaker = yield* make()
+        const snapshot = { ...(yield* breaker.snapshot), ...change } as CircuitBreaker.Snapshot
+        const error = yield* Effect.flip(breaker.restore(snapshot))
+        assert.strictEqual(error.path, `CircuitBreaker "db".restore.${member}`)
+        assert.include(error.expected, says)
+        assert.strictEqual(yield* breaker.state, "closed")
+      })
+  )
+
+  it.effect.each([
+    [CircuitBreaker.failureRate({ window: { calls: 3 } }), [[0, 0, 0, 0]]],
+    [CircuitBreaker.failureRate({ window: { calls: 3 } }), [[4]]],
+    [CircuitBreaker.failureRate({ window: { time: "1 minute" } }), [[1, 0, 0]]],
+    [CircuitBreaker.failureRate({ window: { time: "1 minute" } }), [[1, 2, 0, ...Array.from({ length: 27 }, () => 0)]]],
+    [
+      CircuitBreaker.slowRate({ slowerThan: 1, window: { time: "1 minute" } }),
+      [[1, 0, 2, ...Array.from({ length: 27 }, () => 0)]]
+    ],
+    [CircuitBreaker.anyOf(CircuitBreaker.consecutive(2), CircuitBreaker.consecutive(3)), [[1], [3]]]
+  ] as ReadonlyArray<readonly [CircuitBreaker.Trip, ReadonlyArray<ReadonlyArray<number>>]>)(
+    "that counts what no window can hold is refused: %j",
+    ([trip, counted]) =>
+      Effect.gen(function* () {
+        const breaker = yield* make({ trip })
+        const snapshot = { ...(yield* breaker.snapshot), counted }
+        const error = yield* Effect.flip(breaker.restore(snapshot))
+        assert.strictEqual(error.path, `CircuitBreaker "db".restore.counted`)
+      })
+  )
+
+  it.effect("of one key is none of another", () =>
+    Effect.gen(function* () {
+      const hosts = yield* CircuitBreaker.keyed({ name: "hosts", trip: CircuitBreaker.consecutive(1) })
+      yield* trip(hosts.get("a"), 1)
+      const snapshot = yield* hosts.get("a").snapshot
+      assert.strictEqual(snapshot.key, "a")
+      const error = yield* Effect.flip(hosts.get("b").restore(snapshot))
+      assert.strictEqual(error.path, 'CircuitBreaker "hosts".restore.key')
+      yield* hosts.get("a").reset
+      yield* hosts.get("a").restore(snapshot)
+      assert.strictEqual(yield* hosts.get("a").state, "open")
     })
   )
 })
