@@ -48,6 +48,7 @@ export class Run {
   #delays: Delays | undefined
   #step: Step | undefined
   #holdsRetry = false
+  /** Whether an unwanted result is the caller's, or a failure is not retried any more. */
   #gaveUp = false
 
   constructor(self: Any, plan: Plan, budget: Budget | undefined, startedAt: number, endsAt = Infinity) {
@@ -63,9 +64,7 @@ export class Run {
         : Effect.matchCauseEffect(self, {
             onFailure,
             onSuccess: (value) =>
-              unwanted(value)
-                ? Effect.withFiber((fiber) => this.#spent(this.#unwanted(value), fiber))
-                : Effect.succeed(value)
+              unwanted(value) ? Effect.withFiber((fiber) => this.#refused(value, fiber)) : Effect.succeed(value)
           })
   }
 
@@ -85,8 +84,9 @@ export class Run {
 
   failed(cause: Cause.Cause<unknown>, fiber: AnyFiber): Any {
     this.#returnRetry()
-    // A defect may hide behind a failure of the same cause; interruption alone has no failure.
-    const found = Cause.hasDies(cause) ? Option.none() : Cause.findErrorOption(cause)
+    // A defect or an interruption may stand beside a failure in the same cause, and goes before it.
+    if (Cause.hasDies(cause) || Cause.hasInterrupts(cause)) return Effect.failCause(cause)
+    const found = Cause.findErrorOption(cause)
     if (Option.isNone(found)) return Effect.failCause(cause)
     const failure = found.value
     const declared = Classifier.classify(failure, fiber.getRef(Classifier.Classifier))
@@ -104,18 +104,26 @@ export class Run {
     )
   }
 
-  #unwanted(value: unknown): Spent {
+  #refused(value: unknown, fiber: AnyFiber): Any {
     this.#returnRetry()
+    // Whoever has answered has done the work, whatever the answer.
+    if (fiber.getRef(Idempotent) === false) {
+      this.#gaveUp = true
+      return Effect.succeed(value)
+    }
     this.budget?.ledger.failed()
     const { discard } = this.plan
-    return {
-      code: "unwanted_result",
-      input: value,
-      hint: undefined,
-      // The last result is the caller's, wanted or not.
-      end: () => Effect.succeed(value),
-      first: discard && (() => discard(value))
-    }
+    return this.#spent(
+      {
+        code: "unwanted_result",
+        input: value,
+        hint: undefined,
+        // The last result is the caller's, wanted or not.
+        end: () => Effect.succeed(value),
+        first: discard && (() => discard(value))
+      },
+      fiber
+    )
   }
 
   #spent(spent: Spent, fiber: AnyFiber): Any {

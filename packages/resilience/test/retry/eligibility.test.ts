@@ -88,6 +88,30 @@ describe("what Retry retries", () => {
     })
   )
 
+  it.effect("never retries a failure that came together with an interruption", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const both = Effect.suspend(() => {
+        calls++
+        return Effect.failCause(Cause.combine(Cause.fail(failure()), Cause.interrupt(1)))
+      })
+      const exit = yield* Effect.exit(both.pipe(Retry.retry(policy)))
+      assert.strictEqual(calls, 1)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause) && Cause.hasInterrupts(exit.cause))
+    })
+  )
+
+  it.effect("retries work of several fibers, of which the first failure stopped the others", () =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({ value: "up", failures: 1, failure })
+      const work = Effect.all([dep.call, Effect.sleep("1 second"), Effect.sleep("2 seconds")], { concurrency: 3 })
+      const fiber = yield* Effect.forkChild(work.pipe(Retry.retry(policy)))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber))[0], "up")
+      assert.strictEqual(dep.calls, 2)
+    })
+  )
+
   it.effect("E4 ends at once, interrupted, when it is interrupted while waiting", () =>
     Effect.gen(function* () {
       const dep = yield* down()

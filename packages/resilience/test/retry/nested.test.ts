@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
-import { Backoff, Retry } from "@holdfast/resilience"
-import { dependency } from "@holdfast/resilience/testing"
+import { Backoff, Retry, RetryBudget } from "@holdfast/resilience"
+import { dependency, recorded } from "@holdfast/resilience/testing"
 import { Cause, Clock, Effect, Exit } from "effect"
 
 import { down, exitAfter, failure } from "./helpers.ts"
@@ -92,6 +92,25 @@ describe("work that is not idempotent", () => {
       const exit = yield* Effect.exit(dep.call.pipe(Retry.retry(Retry.make(four)), Retry.idempotent(false)))
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof Lost)
       assert.strictEqual(dep.calls, 1)
+    })
+  )
+
+  it.effect("is not repeated because of a result that nobody wanted, which the callee gave after doing it", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make(RetryBudget.tokens({ max: 4, ratio: 1 }))
+      const dep = yield* dependency({ value: 503 })
+      let discarded = 0
+      const policy = Retry.make({
+        ...four,
+        budget,
+        unwanted: (status: number) => status === 503,
+        discard: () => Effect.sync(() => discarded++)
+      })
+      const { events, exit } = yield* recorded(dep.call.pipe(Retry.retry(policy), Retry.idempotent(false)))
+      assert.deepStrictEqual(exit, Exit.succeed(503))
+      assert.deepStrictEqual([dep.calls, discarded, events], [1, 0, []])
+      yield* dep.call.pipe(Retry.retry({ ...four, unwanted: () => true }), Retry.idempotent(true))
+      assert.strictEqual(dep.calls, 5)
     })
   )
 
