@@ -44,9 +44,9 @@ export const make = (limit: Duration.Input | Options): Timeout => new Made(planO
  * `Deadline` that leaves less time than that, it is shortened to what is left, and fails with `Reasons.DeadlineExceeded`,
  * which is never retried and counts against nobody's health.
  *
- * Only what the limit stopped becomes a timeout: a failure or a value that the effect still produces while it is
- * being interrupted passes unchanged, as do its own failures, defects and interruptions before. An effect that ends
- * without waiting arms no timer. A limit out of range throws `ConfigError.InvalidValue` where it is written.
+ * Only what the limit stopped becomes a timeout: a failure or a defect that the effect still produces while it is
+ * being interrupted passes unchanged and alone, as do its own failures, defects and interruptions before. An effect that
+ * ends without waiting arms no timer. A limit out of range throws `ConfigError.InvalidValue` where it is written.
  *
  * @example
  * ```ts

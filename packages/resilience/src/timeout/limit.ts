@@ -206,5 +206,14 @@ export const run = <A, E, R>(
 const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
   disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
 
-const verdict = <A, E>(exit: Exit.Exit<A, E> | undefined, plan: Plan, limit: number): Effect.Effect<A, E | TimedOut> =>
-  exit === undefined || (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) ? timedOut(plan, limit) : exit
+/** What the work has to say for itself goes before the limit, and the interruption that was to stop it is nobody's news. */
+const verdict = <A, E>(
+  exit: Exit.Exit<A, E> | undefined,
+  plan: Plan,
+  limit: number
+): Effect.Effect<A, E | TimedOut> => {
+  if (exit === undefined) return timedOut(plan, limit)
+  if (Exit.isSuccess(exit)) return exit
+  const own = exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  return own.length === 0 ? timedOut(plan, limit) : Effect.failCause(Cause.fromReasons(own))
+}

@@ -77,6 +77,24 @@ describe("Timeout", () => {
     })
   )
 
+  it.effect("gives the caller the real failure alone, without the interruption that was to stop the work", () =>
+    Effect.gen(function* () {
+      const error = new Reasons.NetworkError({})
+      const defect = new Error("finalizer")
+      const answers = (last: Effect.Effect<never, Reasons.NetworkError>) =>
+        Effect.gen(function* () {
+          const work = Effect.sleep("2 seconds").pipe(Effect.andThen(last), Effect.uninterruptible)
+          const fiber = yield* start(Timeout.timeout(work, "1 second"))
+          yield* TestClock.adjust("2 seconds")
+          return exitOf(fiber)
+        })
+      assert.deepStrictEqual<unknown>(yield* answers(Effect.fail(error)), Exit.fail(error))
+      assert.deepStrictEqual<unknown>(yield* answers(Effect.die(defect)), Exit.die(defect))
+      const both = Cause.combine(Cause.fail(error), Cause.die(defect))
+      assert.deepStrictEqual<unknown>(yield* answers(Effect.failCause(both)), Exit.failCause(both))
+    })
+  )
+
   it.effect("G4 waits for the finalizers of the work, unless it is disconnected", () =>
     Effect.gen(function* () {
       const endsAt = (disconnect: boolean) =>
