@@ -1,3 +1,4 @@
+import { Duration } from "effect"
 import {
   duration,
   durations,
@@ -46,23 +47,26 @@ const make = (spec: Partial<Spec>, at: At, defaults: Make.ExponentialOptions & P
   for (const stranger of strangers[which]) {
     if (spec[stranger] !== undefined) refuse(under(at, stranger), `is no option of the kind ${which}`)
   }
-  const { factor, version } = spec
-  const cap = spec.cap ?? defaults.cap
-  const shared = { cap, jitter: spec.jitter ?? defaults.jitter }
+  const { cap, factor, jitter, version } = spec
   const base = spec.base ?? defaults.base
   // Code calls it the delay of a constant backoff, and the step of a linear one.
   checkOne(under(at, "base"), notNegative, base)
   switch (which) {
+    // The only one that the defaults are about. What nobody has said cannot be wrong beside a base that somebody has.
     case "exponential":
-      return Make.exponential(at, base, { ...shared, factor })
+      return Make.exponential(at, base, {
+        jitter: jitter ?? defaults.jitter,
+        cap: cap ?? (defaults.cap && Math.max(Duration.toMillis(base), Duration.toMillis(defaults.cap))),
+        factor
+      })
     case "linear":
-      return Make.linear(at, base, shared)
+      return Make.linear(at, base, { cap, jitter })
     case "constant":
-      return Make.constant(at, base, shared)
+      return Make.constant(at, base, { cap, jitter })
     case "decorrelated":
       return Make.decorrelated(at, base, { cap, version })
     case "listed":
-      return Make.listed(at, spec.delays ?? [], shared)
+      return Make.listed(at, spec.delays ?? [], { cap, jitter })
   }
 }
 
@@ -76,6 +80,6 @@ const forms: Forms<Spec> = {
   jitter
 }
 
-/** A backoff, whose options are the defaults where configuration does not say otherwise. */
+/** A backoff. Where configuration says nothing it grows exponentially, from the base, with the jitter and up to the cap given. */
 export const backoff = (defaults: Make.ExponentialOptions & Pick<Spec, "base">): Form<Make.Backoff> =>
   mapped(options<Partial<Spec>>(forms), (spec, at) => make(spec, at, defaults))

@@ -29,14 +29,19 @@ export interface RetryBudget {
 export class Budget implements RetryBudget {
   readonly [TypeId] = TypeId
   readonly name: string
-  readonly rule: string
+  readonly rule: Rule
   readonly ledger: Ledger
   refusals = 0
 
   constructor(name: string, rule: Rule) {
     this.name = name
-    this.rule = describeRule(rule)
+    this.rule = rule
     this.ledger = open(rule)
+  }
+
+  /** Whether it counts by that rule. */
+  counts(rule: Rule): boolean {
+    return JSON.stringify(rule) === JSON.stringify(this.rule)
   }
 
   get left(): Effect.Effect<number> {
@@ -46,7 +51,7 @@ export class Budget implements RetryBudget {
   get health(): Effect.Effect<Health> {
     return Effect.map(this.left, (left) => ({
       budget: this.name,
-      rule: this.rule,
+      rule: describeRule(this.rule),
       left,
       refusals: this.refusals
     }))

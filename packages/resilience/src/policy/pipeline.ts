@@ -1,7 +1,7 @@
 import type { ConfigError } from "@holdfast/core"
 import { ConfigProvider, Context, Effect, Function, Pipeable, Semaphore, type Types } from "effect"
 import { type Budget, budgetOf } from "../budget/budget.ts"
-import { describeRule, type Kind, ruleOf } from "../budget/kinds.ts"
+import { type Kind, ruleOf } from "../budget/kinds.ts"
 import * as RetryBudget from "../budget/RetryBudget.ts"
 import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import { unscheduled } from "../circuit-breaker/schedule.ts"
@@ -44,7 +44,8 @@ export interface Policy<out X = never, out B = never, out R = never> extends Pip
   readonly health: Effect.Effect<Health>
   /**
    * Other options for the living pipeline. Its circuit keeps its state, its open time and, under the same rule, its
-   * counts; calls in flight finish as they began. Fails, and changes nothing, when an option is wrong.
+   * counts, also when one reload drops it and a later one brings it back; calls in flight finish as they began. Fails, and
+   * changes nothing, when an option is wrong.
    */
   readonly reconfigure: (options: Options) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
@@ -57,11 +58,16 @@ export interface Policy<out X = never, out B = never, out R = never> extends Pip
   readonly toString: () => string
 }
 
-/** The parts that outlive a change of options. */
-interface Parts {
-  readonly stages: ReadonlyArray<Compiled>
+/** What remembers something. It lives as long as its pipeline, also while no stage uses it. */
+interface Living {
   readonly circuitBreaker: CircuitBreaker.CircuitBreaker | undefined
   readonly retryBudget: Budget | undefined
+}
+
+/** What a pipeline is made of now. */
+interface Parts extends Living {
+  readonly stages: ReadonlyArray<Compiled>
+  readonly living: Living
 }
 
 /** Where the options come from when they are read again. */
@@ -142,7 +148,7 @@ export class Pipeline extends Pipeable.Class implements Policy {
     return Effect.gen({ self: this }, function* () {
       const taken = yield* options
       yield* refusing(() => checkWhole(at, taken))
-      this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts)
+      this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts.living)
       this.#measures = taken.measure ?? this.#measures
       this.protect = this.#protection()
     }).pipe(this.#oneAtATime.withPermit, Effect.uninterruptible)
@@ -167,8 +173,8 @@ const played = (at: At, steps: Places): Effect.Effect<Places, ConfigError.Invali
 const budgetFor = (at: At, name: string, kind: Kind | undefined, living?: Budget) =>
   Effect.gen(function* () {
     if (kind === undefined) return undefined
-    const rule = yield* refusing(() => describeRule(ruleOf(under(at, "retryBudget"), kind)))
-    return living?.rule === rule ? living : budgetOf(yield* RetryBudget.make(kind, { name }))
+    const rule = yield* refusing(() => ruleOf(under(at, "retryBudget"), kind))
+    return living?.counts(rule) === true ? living : budgetOf(yield* RetryBudget.make(kind, { name }))
   })
 
 /** The breaker of the stages: the living one with other options, or a new one. */
@@ -187,14 +193,22 @@ const assemble = (
   steps: Places,
   name: string,
   kind: Kind | undefined,
-  living?: Parts
+  living?: Living
 ): Effect.Effect<Parts, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
-    const budget = yield* budgetFor(at, name, kind, living?.retryBudget)
+    const retryBudget = yield* budgetFor(at, name, kind, living?.retryBudget)
     const all = yield* played(at, steps)
-    const stages = yield* refusing(() => compileAll(at, all, name, budget))
+    const stages = yield* refusing(() => compileAll(at, all, name, retryBudget))
     const circuitBreaker = yield* breakerFor(stages, name, living?.circuitBreaker)
-    return { stages, circuitBreaker, retryBudget: budget }
+    return {
+      stages,
+      circuitBreaker,
+      retryBudget,
+      living: {
+        circuitBreaker: circuitBreaker ?? living?.circuitBreaker,
+        retryBudget: retryBudget ?? living?.retryBudget
+      }
+    }
   })
 
 /** A new pipeline. */

@@ -2,6 +2,7 @@ import { Duration } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
 import type { Formula } from "../backoff/formulas.ts"
 import type { Budget } from "../budget/budget.ts"
+import { describeRule as describeBudget } from "../budget/kinds.ts"
 import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import type { Settings } from "../circuit-breaker/machine.ts"
 import { decode } from "../circuit-breaker/options.ts"
@@ -64,7 +65,7 @@ const describeRetry = (plan: RetryPlan, { when }: RetryOptions): string => {
   const attempts = `${plan.attempts} ${plan.attempts === 1 ? "attempt" : "attempts"}`
   const parts = [attempts, describeBackoff(plan.backoff), ...describeWhen(when)]
   if (plan.maxElapsed !== Infinity) parts.push(`within ${format(plan.maxElapsed)}`)
-  if (plan.budget !== undefined) parts.push(plan.budget.rule)
+  if (plan.budget !== undefined) parts.push(describeBudget(plan.budget.rule))
   return `Retry(${parts.join(", ")})`
 }
 

@@ -358,3 +358,25 @@ describe("layers", () => {
     })
   )
 })
+
+describe("a backoff that is configured has, where it says nothing,", () => {
+  const text = (retry: object) =>
+    Policy.fromConfig("p").pipe(
+      Effect.map((policy) => policy.stages[0]!.text),
+      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({ p: { retry } }))
+    )
+
+  it.effect.each([
+    ["the jitter and the cap of the default, if it grows as that", {}, "exponential 100ms full jitter up to 20s"],
+    ["a cap that its base fits under", { base: "1m" }, "exponential 1m full jitter up to 1m"],
+    ["neither, if it is constant", { kind: "constant", base: "1m" }, "constant 1m up to 1d"],
+    ["neither, if it is linear", { kind: "linear", base: "1m" }, "linear 1m up to 1d"],
+    ["neither, if it is listed", { delays: "1m, 2m" }, "1m, 2m"],
+    ["no cap, if it is decorrelated", { kind: "decorrelated", base: "1m" }, "decorrelated v2 1m up to 1d"],
+    ["what it does say", { kind: "constant", base: 5, jitter: "full", cap: "1s" }, "constant 5ms full jitter up to 1s"]
+  ] as const)("%s", ([, backoff, says]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* text({ backoff }), `Retry(3 attempts, ${says})`)
+    })
+  )
+})

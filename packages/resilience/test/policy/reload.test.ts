@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { CircuitBreaker, Policy, RetryBudget } from "@holdfast/resilience"
-import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Logger, Queue, Schedule, Stream } from "effect"
+import { Cause, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Logger, Queue, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { watch } from "node:fs"
@@ -88,7 +88,7 @@ describe("a policy that is reloaded on every element of a stream", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(
         String(policy),
-        "db: Retry(3 attempts, constant 100ms full jitter up to 20s, within 5s) → CircuitBreaker(5 failures in a row, open 1m) → Timeout(1s)"
+        "db: Retry(3 attempts, constant 100ms up to 1d, within 5s) → CircuitBreaker(5 failures in a row, open 1m) → Timeout(1s)"
       )
     }).pipe(Effect.scoped)
   )
@@ -165,6 +165,52 @@ describe("a reload", () => {
       assert.strictEqual(yield* policy.retryBudget!.left, 3)
       yield* policy.reconfigure({ retry: {} })
       assert.isUndefined(policy.retryBudget)
+    })
+  )
+
+  it.effect("L8 that drops the breaker and brings it back finds the circuit open as it was", () =>
+    Effect.gen(function* () {
+      const circuitBreaker = { trip: CircuitBreaker.consecutive(1), openFor: "1 hour" } as const
+      const policy = yield* Policy.make("p", { circuitBreaker })
+      yield* Effect.exit(Policy.protect(down, policy))
+      yield* policy.reconfigure({ timeout: "1 second" })
+      assert.isUndefined(policy.circuitBreaker)
+      assert.deepStrictEqual(yield* policy.health, { policy: "p" })
+      assert.strictEqual(yield* Policy.protect(Effect.succeed("through"), policy), "through")
+      yield* TestClock.adjust("10 minutes")
+      yield* policy.reconfigure({ timeout: "1 second", circuitBreaker })
+      const rejection = yield* Effect.flip(
+        Policy.protect(Effect.void, policy) as Effect.Effect<void, Reasons.CircuitOpen>
+      )
+      assert.deepStrictEqual(
+        [rejection._tag, rejection.retryAfter && Duration.toMinutes(rejection.retryAfter)],
+        ["CircuitOpen", 50]
+      )
+    })
+  )
+
+  it.effect("that drops the budget and brings it back finds what is left of it", () =>
+    Effect.gen(function* () {
+      const options = { retry: { attempts: 1 }, retryBudget: RetryBudget.tokens({ max: 4 }) }
+      const policy = yield* Policy.make("p", options)
+      yield* Effect.exit(Policy.protect(down, policy))
+      yield* policy.reconfigure({ retry: { attempts: 1 } })
+      assert.isUndefined(policy.retryBudget)
+      yield* policy.reconfigure(options)
+      assert.strictEqual(yield* policy.retryBudget!.left, 1)
+    })
+  )
+
+  it.effect("takes another budget even where it prints like the old one", () =>
+    Effect.gen(function* () {
+      const window = (timeToLive: number) => ({
+        retry: {},
+        retryBudget: RetryBudget.window({ percent: 1, minPerSecond: 1000, timeToLive })
+      })
+      const policy = yield* Policy.make("p", window(1000.0001))
+      const before = policy.retryBudget
+      yield* policy.reconfigure(window(1000.0002))
+      assert.notStrictEqual(policy.retryBudget, before)
     })
   )
 
