@@ -85,9 +85,9 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
       Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), running))
     const shared = retry!.budget === undefined ? fiber.getRef(RetryBudget) : undefined
     const budget = shared === undefined ? retry!.budget : budgetOf(shared)
-    if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, endsAt).counted(budget)
+    if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, endsAt, running).counted(budget)
     return Effect.catchCause(once(fiber, work, ends, startedAt, running), (cause) =>
-      new Run(again(), retry!, undefined, startedAt, endsAt).failed(cause, fiber)
+      new Run(again(), retry!, undefined, startedAt, endsAt, running).failed(cause, fiber)
     )
   }
   return (fiber, self) => {

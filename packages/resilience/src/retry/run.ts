@@ -6,6 +6,7 @@ import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
+import type { Running } from "../timeout/limit.ts"
 import { Idempotent } from "./idempotent.ts"
 import type { Plan } from "./plan.ts"
 
@@ -44,6 +45,7 @@ export class Run {
   readonly endsAt: number
   /** The effect with this run as its handler: made once, run once per attempt. */
   readonly attemptNext: Any
+  readonly #total: Running | undefined
   #attempt = 1
   #delays: Delays | undefined
   #step: Step | undefined
@@ -51,7 +53,15 @@ export class Run {
   /** Whether an unwanted result is the caller's, or a failure is not retried any more. */
   #gaveUp = false
 
-  constructor(self: Any, plan: Plan, budget: Budget | undefined, startedAt: number, endsAt = Infinity) {
+  constructor(
+    self: Any,
+    plan: Plan,
+    budget: Budget | undefined,
+    startedAt: number,
+    endsAt = Infinity,
+    total?: Running
+  ) {
+    this.#total = total
     this.plan = plan
     this.budget = budget
     this.startedAt = startedAt
@@ -185,6 +195,7 @@ export class Run {
     this.plan.retries.add(fiber)
     emit(fiber, () => ({ _tag: "RetryScheduled", name: this.plan.name, attempt, delay, code: spent.code }))
     const again = this.#again(fiber, attempt)
+    if (millis > 0 && this.#total !== undefined) this.#total.isRunning = true
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
     const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => again) : again
     return spent.first === undefined ? next : Effect.flatMap(spent.first(attempt, delay), () => next)

@@ -301,7 +301,24 @@ describe("the fused stack and the same stages around each other", () => {
               assert.deepStrictEqual(fused, nested)
             }).pipe(Effect.runPromise)
           }),
-          { numRuns: 200 }
+          {
+            numRuns: 200,
+            examples: [
+              [
+                {
+                  // A wait between two attempts, and the second one ends at the very instant of the total.
+                  steps: [
+                    ["fail", 0],
+                    ["ok", 3000]
+                  ],
+                  timeout: "4 seconds",
+                  retry: { attempts: 2, backoff: Backoff.constant("1 second"), exhausted: "original" },
+                  circuitBreaker: undefined,
+                  attemptTimeout: undefined
+                }
+              ]
+            ]
+          }
         )
       ),
     60_000
