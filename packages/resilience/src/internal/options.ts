@@ -23,9 +23,17 @@ export const under = (at: At, key: string | number): At => ({ ...at, path: `${at
  * A policy value is built where the program is built, so a wrong option is thrown there, as the failure that a wrong
  * configuration file would give.
  */
-export const refuse = ({ path, source }: At, expected: string): never => {
-  throw new ConfigError.InvalidValue({ path, expected, ...(source === undefined ? undefined : { source }) })
+export const refuse = (at: At, expected: string): never => {
+  throw invalid(at, expected)
 }
+
+export const invalid = ({ path, source }: At, expected: string, cause?: unknown): ConfigError.InvalidValue =>
+  new ConfigError.InvalidValue({
+    path,
+    expected,
+    ...(source === undefined ? undefined : { source }),
+    ...(cause === undefined ? undefined : { cause })
+  })
 
 /** Makes something of options; a refusal is a failure of the effect. Whatever else is thrown is a defect. */
 export const refusing = <A>(make: () => A): Effect.Effect<A, ConfigError.InvalidValue> =>

@@ -2,6 +2,7 @@ import type { Duration, Effect, Schedule } from "effect"
 import type { Backoff } from "../backoff/Backoff.ts"
 import type { Budget } from "../budget/budget.ts"
 import type { Counters } from "../internal/counters.ts"
+import type { At } from "../internal/options.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 
@@ -16,6 +17,8 @@ export interface Attempt<out E> {
 
 /** The options of a policy, decoded. Times in milliseconds. */
 export interface Plan {
+  /** Where the options stand. */
+  readonly at: At
   readonly name: string
   readonly attempts: number
   readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>

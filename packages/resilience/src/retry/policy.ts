@@ -44,8 +44,10 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
   /** Calls in all, the first included. A whole number of at least 1, or `Infinity`. Default: 3. */
   readonly attempts?: number | undefined
   /**
-   * The delays: a {@link Backoff}, or any `Schedule`, which may also end the retries. Default: exponential from
-   * 100 ms with full jitter, at most 20 s.
+   * The delays: a {@link Backoff}, or a `Schedule`, which may also end the retries. It counts from the first failure, on a
+   * clock that only goes forward, and has no date to ask for: `Schedule.cron` ends the first call that needs a wait with the
+   * defect `ConfigError.InvalidValue`. To know it any earlier, the effects that it may be made of would have to run. Default:
+   * exponential from 100 ms with full jitter, at most 20 s.
    */
   readonly backoff?: Backoff | Schedule.Schedule<unknown, E, never, R> | undefined
   /**
@@ -126,6 +128,7 @@ export const planOf = (at: At, options: AnyOptions): Plan => {
   check(at, table, options)
   const { name = "retry", when } = options
   return {
+    at,
     name,
     attempts: options.attempts ?? 3,
     backoff: (options.backoff ?? defaultBackoff) as Plan["backoff"],
