@@ -1,6 +1,6 @@
 /** What one error is, in six fields: the part of it that other programs and dashboards may rely on. */
 import { Cause, Schema } from "effect"
-import { Category } from "../classification.ts"
+import { Category, Severity } from "../classification.ts"
 import { detailOf } from "../failure/instance.ts"
 import { isFailure, leafOf } from "../failure/model.ts"
 import { joinPath, type OperationContext, ofError, ofReason, pathOf } from "../operation/Operation.ts"
@@ -55,6 +55,33 @@ export const primary = (cause: Cause.Cause<unknown>, own?: Classify): Subject =>
   }
   const classification = cause.reasons.length > 0 ? Reasons.Cancelled.declared : Reasons.LogicError.declared
   return { error: undefined, classification, contexts: [] }
+}
+
+const worse = (one: Severity, other: Severity): Severity =>
+  Severity.literals.indexOf(one) < Severity.literals.indexOf(other) ? other : one
+
+/**
+ * How bad a `Cause` is: as bad as the worst of its reasons, whichever of them speaks for it. A defect is at least an `Error`,
+ * whatever it was declared to be: it was not to be thrown. A mere interruption is as bad as `Reasons.Cancelled`.
+ *
+ * @example
+ * ```ts
+ * import { Identity, Reasons } from "@holdfast/core"
+ * import { Cause } from "effect"
+ *
+ * const cause = Cause.combine(Cause.fail(new Reasons.NotFound()), Cause.die(new Error("bug")))
+ * Identity.fromCause(cause).code // => "biz.not_found"
+ * Identity.severityOf(cause) // => "Error"
+ * ```
+ */
+export const severityOf = (cause: Cause.Cause<unknown>, own?: Classify): Severity => {
+  let worst = primary(cause, own).classification.severity
+  for (const reason of cause.reasons) {
+    if (Cause.isInterruptReason(reason)) continue
+    if (Cause.isFailReason(reason)) worst = worse(worst, classify(reason.error, own).severity)
+    else worst = worse(worse(worst, "Error"), isFailure(reason.defect) ? classify(reason.defect, own).severity : "Error")
+  }
+  return worst
 }
 
 const positionOf = (error: unknown): string | null => {

@@ -29,8 +29,8 @@ export const isLogged = (cause: Cause.Cause<unknown>): boolean => cause.reasons.
 
 /**
  * Logs a failure that passes by, and lets it pass. However many of these it passes, it is logged once, at the innermost; an
- * interruption is not logged at all. The level is the failure's severity, the message its reason and detail, redacted; code,
- * category and path are annotations.
+ * interruption is not logged at all. The level is the failure's severity (`Identity.severityOf`), the message its reason and
+ * detail, redacted; code, category and path are annotations.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export const logged = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
       if (isLogged(cause)) return Effect.failCause(cause)
       const classify = fiber.getRef(Classifier)
       const report = fromCause(cause, { classify, redaction: fiber.getRef(Redaction.Redaction) })
-      const { severity } = Identity.primary(cause, classify).classification
+      const severity = Identity.severityOf(cause, classify)
       const { category, code, path } = report.identity
       const log = Effect.logWithLevel(severity satisfies LogLevel.LogLevel)(compact(report))
       return log.pipe(

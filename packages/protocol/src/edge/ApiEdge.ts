@@ -2,7 +2,7 @@
  * Declared failures as the errors of an `HttpApi`: typed problem details on the wire and in the OpenAPI document, the
  * declared class on the client.
  */
-import { type Audience, type Category, type Failure, Visibility } from "@holdfast/core"
+import type { Audience, Failure } from "@holdfast/core"
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import * as HttpEffect from "effect/http/HttpEffect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -11,12 +11,19 @@ import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import * as Projection from "../projection/Projection.ts"
+import { arrived, remoteOf } from "../remote/decode.ts"
+import { RemoteFailure } from "../remote/failure.ts"
 import type { Known } from "../remote/known.ts"
+import { readProblem } from "../remote/problem.ts"
 import { carriedVersion } from "../snapshot/carried.ts"
-import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { clean } from "./clean.ts"
 import { met } from "./met.ts"
-import { InForce, told } from "./told.ts"
+import { response } from "./server.ts"
+import { InForce } from "./inForce.ts"
+import { told } from "./told.ts"
+
+export { client, type ClientOptions } from "./apiClient.ts"
 
 /** How a failure is documented. */
 export interface Options {
@@ -38,23 +45,18 @@ const statusOf = (Class: Known): number => {
   return ExposurePolicy.decide(ExposurePolicy.standard, about).http_status
 }
 
-const wireOf = <S extends Known>(Class: S, type: string, status: number, code: string, category: Category) =>
-  Schema.Struct({
+/** A problem of ours, of this one failure. */
+const wireOf = <S extends Known>(Class: S, type: string, status: number) => {
+  const { category, code } = Class.declared
+  return Schema.Struct({
+    ...Projection.ProblemProjection.fields,
     type: Schema.tag(type),
-    title: Schema.String,
     status: Schema.Literal(status),
-    detail: Schema.optionalKey(Schema.String),
-    instance: Schema.optionalKey(Schema.String),
     code: Schema.Literal(code),
     category: Schema.Literal(category),
-    visibility: Schema.optionalKey(Visibility),
-    retryable: Schema.Boolean,
-    hints: Schema.Array(Schema.String),
-    retry_after_ms: Schema.optionalKey(Schema.Finite),
-    violations: Schema.optionalKey(Schema.Array(ErrorSnapshot.Violation)),
-    trace_id: Schema.optionalKey(Schema.String),
-    failure: Schema.Struct({ version: Schema.Literal(carriedVersion), data: Class })
+    failure: Schema.optionalKey(Schema.Struct({ version: Schema.Literal(carriedVersion), data: Class }))
   })
+}
 
 interface Seen {
   readonly snapshot: ErrorSnapshot.ErrorSnapshot
@@ -92,9 +94,24 @@ const untold = (tag: string, body: ProblemDetails.ProblemDetails, status: number
     ? Effect.die(text(Projection.stringify(body), { status, contentType: ProblemDetails.contentType }))
     : Effect.fail(new SchemaIssue.InvalidValue({ message: `${tag} cannot be sent without its secrets` }))
 
+/** What another program failed with is not what an endpoint declares: it is answered as what nobody declares. */
+const passedOn = (failure: RemoteFailure): Effect.Effect<never, SchemaIssue.Issue> =>
+  Effect.flatMap(Effect.serviceOption(HttpServerRequest), (given) =>
+    given._tag === "None"
+      ? Effect.fail(new SchemaIssue.InvalidValue({ message: "a RemoteFailure is no failure of this endpoint" }))
+      : Effect.flatMap(InForce, ({ options }) => response(failure, options)).pipe(
+          Effect.provideService(HttpServerRequest, given.value),
+          Effect.flatMap(Effect.die)
+        )
+  )
+
+/** A problem without the fields: the class where it needs none, else what the problem says. */
+const cameBare = (body: object, Class: Known): Effect.Effect<Failure.Any> =>
+  arrived(remoteOf(readProblem(body)!)!, undefined, [Class])
+
 /** The schema of a failure as a problem. */
 export interface problem<S extends Known> extends Schema.Codec<
-  S["Type"],
+  S["Type"] | RemoteFailure,
   ProblemDetails.ProblemDetailsEncoded,
   never,
   never
@@ -103,7 +120,8 @@ export interface problem<S extends Known> extends Schema.Codec<
 /**
  * A failure class as the error of an endpoint. `detail` is there if the reader may see it; `failure` holds the declared fields,
  * secrets masked, and rebuilds the class on the client. Where a mask breaks the rule of a field that is not declared to be
- * secret, and where the fields take more than 16 KiB, the problem goes without `failure`.
+ * secret, and where the fields take more than 16 KiB, the problem goes without `failure`: a class that needs no fields comes back
+ * all the same, any other as a `RemoteFailure` with its code.
  *
  * The status is fixed here, because the document says it; what else is said goes by the policies of the fiber when the failure
  * is answered. Inside of `HttpEdge.layer` its `audience`, its `titles` and its headers hold here, too.
@@ -129,9 +147,12 @@ export interface problem<S extends Known> extends Schema.Codec<
  */
 export const problem = <S extends Known>(Class: S, options: Options = {}): problem<S> => {
   const { status = statusOf(Class), typeBase = "urn:failure:" } = options
-  const { category, code, reason, tag } = Class.declared
-  const encode = (failure: Failure.Any) =>
-    Effect.flatMap(seen(failure, status), ({ audience, isAnswer, snapshot }) => {
+  const { code, reason, tag } = Class.declared
+  const decode = (body: { readonly failure?: { readonly data: Failure.Any } }) =>
+    body.failure === undefined ? cameBare(body, Class) : Effect.succeed(body.failure.data)
+  const encode = (failure: Failure.Any) => {
+    if (failure instanceof RemoteFailure && !(failure instanceof Class)) return passedOn(failure)
+    return Effect.flatMap(seen(failure, status), ({ audience, isAnswer, snapshot }) => {
       const body = Projection.toProblem(snapshot, { typeBase, audience })
       // The declared fields go as an instance that has no secret any more: its own schema encodes it.
       const data = clean(snapshot, Class, audience)
@@ -139,10 +160,11 @@ export const problem = <S extends Known>(Class: S, options: Options = {}): probl
         ? untold(tag, body, status, isAnswer)
         : Effect.succeed({ ...body, failure: { version: carriedVersion, data } })
     })
-  const wire = wireOf(Class, typeBase + encodeURIComponent(code), status, code, category)
+  }
+  const wire = wireOf(Class, typeBase + encodeURIComponent(code), status)
   return wire.annotate({ identifier: `${tag}Problem`, description: reason }).pipe(
-    Schema.decodeTo(Schema.toType(Class), {
-      decode: SchemaGetter.transform((body: { readonly failure: { readonly data: unknown } }) => body.failure.data),
+    Schema.decodeTo(Schema.Union([Schema.toType(Class), Schema.toType(RemoteFailure)]).annotate({ description: tag }), {
+      decode: SchemaGetter.transformEffect(decode),
       encode: SchemaGetter.transformEffect(encode)
     } as never),
     HttpApiSchema.status(status),

@@ -5,9 +5,10 @@ import { type Audience, Report } from "@holdfast/core"
 import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
 import { hintsFor, reportOf, seenBy } from "../projection/input.ts"
 import * as Projection from "../projection/Projection.ts"
+import { report } from "../reporting.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { look } from "./look.ts"
-import { met, report } from "./met.ts"
+import { look } from "../look.ts"
+import { met } from "./met.ts"
 
 /** How a command ends. */
 export interface Options {
@@ -79,7 +80,7 @@ export const main = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {
     return Effect.gen(function* () {
       const one = yield* met(cause)
       yield* Console.error(printed(one.snapshot, options))
-      yield* report(one)
+      yield* report(one.cause)
       const { exitTable } = options
       return yield* new Exited({
         code: Projection.exitCode(one.snapshot, exitTable === undefined ? {} : { exitTable })

@@ -15,11 +15,13 @@ import {
   Tracer
 } from "effect"
 import * as Projection from "../projection/Projection.ts"
+import { errorsOf, isIgnored, naming } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
+import { occurrenceOf } from "../snapshot/happened.ts"
 import { cut } from "../text.ts"
-import { look } from "./look.ts"
-import { isIgnored, occurrenceOf } from "./met.ts"
+import { look } from "../look.ts"
+import { InForce } from "./inForce.ts"
 import { plainText } from "./plain.ts"
 
 const limits = { message: 8192, value: 2048, label: 256, stack: 8192, entries: 64 } as const
@@ -81,8 +83,16 @@ const spansOf = (fiber: Fiber.Fiber<unknown, unknown>, date: Date, clean: Clean)
 const optional = <K extends string, A>(key: K, members: Readonly<Record<string, A>>) =>
   Object.keys(members).length === 0 ? {} : ({ [key]: members } as { readonly [_ in K]: Readonly<Record<string, A>> })
 
+/** What is a bug in an entry: what it is about, or a defect that another failure speaks for. */
+const bugIn = (error: unknown, failure: Projection.LogProjection | undefined): unknown => {
+  if (failure?.category === "logic") return error
+  const defects = isCause(error) ? error.reasons.filter(Cause.isDieReason) : []
+  return defects.length === 0 ? undefined : Cause.fromReasons(defects)
+}
+
 /** Where a bug is: whoever has to mend it needs the place, and no other failure has one to mend. */
 const stackOf = (error: unknown, options: ErrorSnapshot.Options, clean: Clean): { readonly stack?: string } => {
+  if (error === undefined) return {}
   const stack = look(() => Report.of(error, options).stack, null)
   return stack === null ? {} : { stack: clean(stack, limits.stack) }
 }
@@ -111,7 +121,7 @@ const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>
     ...optional("annotations", annotationsOf(annotations, clean, policy)),
     ...optional("spans", spansOf(fiber, date, clean)),
     ...(failure === undefined ? {} : { failure }),
-    ...(failure?.category === "logic" ? stackOf(error, { ...inForce, redaction }, clean) : {})
+    ...stackOf(bugIn(error, failure), { ...inForce, redaction }, clean)
   })
 }
 
@@ -143,27 +153,31 @@ const reporter = (): ErrorReporter.ErrorReporter => {
   const logged = new WeakMap<Fiber.Fiber<unknown, unknown>, WeakSet<object>>()
   /** A library on the way may report a failure before the edge does; in another fiber the same instance is another failure. */
   const isNew = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): boolean => {
-    const { error } = Identity.primary(cause)
-    const key = Predicate.isObjectOrArray(error) ? error : cause
     const seen = logged.get(fiber) ?? new WeakSet()
     logged.set(fiber, seen)
-    return !seen.has(key) && seen.add(key) !== undefined
+    const errors = errorsOf(cause).filter(Predicate.isObjectOrArray)
+    const keys: ReadonlyArray<object> = errors.length === 0 ? [cause] : errors
+    const fresh = keys.filter((key) => !seen.has(key))
+    for (const key of fresh) seen.add(key)
+    return fresh.length > 0
   }
   return {
     [ErrorReporter.TypeId]: ErrorReporter.TypeId,
-    report: ({ cause, fiber }) => {
+    report: (given) => {
+      const { cause, fiber } = given
       if (Report.isLogged(cause) || isIgnored(cause) || !isNew(cause, fiber)) return
-      const { classification } = Identity.primary(cause, fiber.getRef(Classifier.Classifier))
-      Effect.runSyncWith(fiber.context)(Effect.logWithLevel(classification.severity)(cause))
+      const severity = Identity.severityOf(cause, fiber.getRef(Classifier.Classifier))
+      const named = naming(given, fiber.getRef(InForce).named)
+      Effect.runSyncWith(fiber.context)(Effect.logWithLevel(severity)(named))
     }
   }
 }
 
 /**
  * Logs what leaves through an edge: one entry for each failure that an edge, or whoever else, reports to the `ErrorReporter`s,
- * at its severity and in the fiber where it left. Its `occurrence_id` is that of the answer. Interruptions are not logged, nor
- * is what `Report.logged` has logged where it happened. What `HttpApi` reports before the edge sees it has the `correlation_id` of its
- * request instead.
+ * at its severity (`Identity.severityOf`) and in the fiber where it left. Its `occurrence_id` is that of the answer, whoever reports it
+ * inside of `HttpEdge`. Interruptions are not logged, nor
+ * is what `Report.logged` has logged where it happened.
  *
  * @example
  * ```ts

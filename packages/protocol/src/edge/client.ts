@@ -1,11 +1,13 @@
-import { Clock, Effect, type Schema } from "effect"
+import type { Failure } from "@holdfast/core"
+import { Clock, Effect } from "effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type * as RemoteFailure from "../remote/RemoteFailure.ts"
 import { bodiless, type Context, decodeJsonWith, decodeProblemWith } from "../remote/decode.ts"
 import { type Came, type Patience, textOf } from "./body.ts"
 
-type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
+/** What an answer may tell of. */
+export type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
   | Classes[number]["Type"]
   | RemoteFailure.RemoteFailure
   | RemoteFailure.UndecodableRemote
@@ -27,6 +29,24 @@ const isProblem = (contentType: string | undefined): boolean =>
 /** The answer to a HEAD has no body, whatever its headers say. */
 const nothing: Came = { text: "", isWhole: true }
 
+/** As much of a response as there is and as came in time. */
+export const came = (response: HttpClientResponse, options: Patience): Effect.Effect<Came> =>
+  response.request.method === "HEAD" ? Effect.succeed(nothing) : textOf(response, options)
+
+/** The failure that a response tells of, of which this has come. */
+export const failureIn = (
+  { headers, status }: HttpClientResponse,
+  { isWhole, text }: Came,
+  known: ReadonlyArray<RemoteFailure.Known>
+): Effect.Effect<never, Failure.Any> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const retry_after_ms = pauseOf(headers["retry-after"], now)
+    if (text === "" && isWhole) return Effect.fail(bodiless(status, retry_after_ms))
+    const context: Context = { status, ...(retry_after_ms === undefined ? {} : { retry_after_ms }) }
+    const decode = isProblem(headers["content-type"]) ? decodeProblemWith : decodeJsonWith(status)
+    return Effect.flatMap(decode(text, known, context), Effect.fail)
+  })
+
 /**
  * The failure that a response with an error status tells of. A body that is no failure of ours is an `UndecodableRemote`
  * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long,
@@ -41,16 +61,10 @@ export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Know
   known?: Classes,
   options?: Patience
 ): Effect.Effect<never, Failures<Classes>> =>
-  Effect.gen(function* () {
-    const { headers, request, status } = response
-    const retry_after_ms = pauseOf(headers["retry-after"], yield* Clock.currentTimeMillis)
-    const { isWhole, text } = request.method === "HEAD" ? nothing : yield* textOf(response, options ?? {})
-    if (text === "" && isWhole) return yield* Effect.fail(bodiless(status, retry_after_ms))
-    const context: Context = { status, ...(retry_after_ms === undefined ? {} : { retry_after_ms }) }
-    const decode = isProblem(headers["content-type"]) ? decodeProblemWith : decodeJsonWith(status)
-    const failure = yield* decode(text, known ?? [], context)
-    return yield* Effect.fail(failure as Schema.Schema.Type<Classes[number]>)
-  }) as Effect.Effect<never, Failures<Classes>>
+  Effect.flatMap(came(response, options ?? {}), (body) => failureIn(response, body, known ?? [])) as Effect.Effect<
+    never,
+    Failures<Classes>
+  >
 
 /**
  * A client whose responses of status 400 and above are failures: the declared class where its code is known here, else a

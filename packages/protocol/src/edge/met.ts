@@ -1,14 +1,8 @@
-import { type Audience, type Catalog, Classifier, Identity, Redaction, Report } from "@holdfast/core"
-import { Cause, Context, Effect, ErrorReporter, type Fiber } from "effect"
+import type { Audience, Catalog } from "@holdfast/core"
+import { Cause, Effect } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { look } from "./look.ts"
-
-/** Goes with the cause of a failure that left through an edge: what the caller was told to ask for. */
-class Happened extends Context.Service<Happened, ErrorSnapshot.Occurrence>()("@holdfast/protocol/edge/Happened") {}
-
-/** When and where a failure left, if it has. */
-export const occurrenceOf = (cause: Cause.Cause<unknown>): ErrorSnapshot.Occurrence | undefined =>
-  Context.getOrUndefined(Cause.annotations(cause), Happened)
+import { happened } from "../snapshot/happened.ts"
+import { occurring, stamped } from "../snapshot/occurrence.ts"
 
 /** A failure at an edge. */
 export interface Met {
@@ -26,6 +20,8 @@ export interface MetOptions {
   readonly carry?: ErrorSnapshot.Carry | undefined
   readonly format?: ErrorSnapshot.Format | undefined
   readonly locales?: ReadonlyArray<string>
+  /** When and where it happened, if it has a name already. */
+  readonly occurrence?: ErrorSnapshot.Occurrence | undefined
   /** The status, where a protocol and not a policy decides it. */
   readonly status?: number | undefined
   readonly titles?: Catalog.Titles | undefined
@@ -54,46 +50,9 @@ export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met
     // The parameters of titles are fields.
     const carry = options.carry ?? (titles === untitled ? undefined : "public")
     const made = yield* ErrorSnapshot.make(error, carry === undefined ? {} : { carry })
-    const stamped = yield* ErrorSnapshot.stamp(status === undefined ? made : ErrorSnapshot.withStatus(made, status))
-    const { locale, missing, snapshot } = ErrorSnapshot.localize(stamped, { audience, format, locales, titles })
+    const occurrence = options.occurrence ?? (yield* occurring())
+    const named = stamped(status === undefined ? made : ErrorSnapshot.withStatus(made, status), occurrence)
+    const { locale, missing, snapshot } = ErrorSnapshot.localize(named, { audience, format, locales, titles })
     yield* warn(titles, missing)
-    const happened = Context.make(Happened, stamped.occurrence!) as Context.Context<never>
-    const cause = Cause.annotate(Cause.isCause(error) ? error : Cause.fail(error), happened, { overwrite: true })
-    return { snapshot, locale, cause }
+    return { snapshot, locale, cause: happened(Cause.isCause(error) ? error : Cause.fail(error), occurrence) }
   })
-
-/** Whether nobody is to be told, such as of a route that is not there. */
-export const isIgnored = (error: unknown): boolean =>
-  look(() => ErrorReporter.isIgnored(Cause.isCause(error) ? Identity.primary(error).error : error), false)
-
-const grave: ReadonlySet<string> = new Set(["Error", "Fatal"])
-
-/** Nobody listens: what somebody should look at is at least logged, in a text without secrets. */
-const log = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> => {
-  const classify = fiber.getRef(Classifier.Classifier)
-  const { severity } = Identity.primary(cause, classify).classification
-  if (!grave.has(severity) || Report.isLogged(cause)) return Effect.void
-  const report = Report.fromCause(cause, { classify, redaction: fiber.getRef(Redaction.Redaction) })
-  const { category, code } = report.identity
-  const occurrence = occurrenceOf(cause)
-  return Effect.logWithLevel(severity)(Report.chain(report, { stack: category === "logic" })).pipe(
-    Effect.annotateLogs({
-      "error.type": code,
-      ...(occurrence === undefined ? {} : { occurrence_id: occurrence.id })
-    })
-  )
-}
-
-/** As {@link report}; where there is no `ErrorReporter`, what is grave is logged. */
-export const reportOrLog = (one: Met): Effect.Effect<void> =>
-  Effect.withFiber((fiber) =>
-    fiber.getRef(ErrorReporter.CurrentErrorReporters).size > 0 || Cause.hasInterruptsOnly(one.cause)
-      ? report(one)
-      : log(one.cause, fiber)
-  )
-
-/** Tells the `ErrorReporter`s, unless somebody only stopped it. One that throws costs its report and not the answer. */
-export const report = ({ cause }: Met): Effect.Effect<void> =>
-  Cause.hasInterruptsOnly(cause)
-    ? Effect.void
-    : Effect.catchDefect(ErrorReporter.report(cause), (defect) => Effect.logError("an ErrorReporter failed", defect))

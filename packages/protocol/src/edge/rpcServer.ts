@@ -9,10 +9,11 @@ import { readRpc } from "../remote/bodies.ts"
 import { remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
 import type { Known } from "../remote/known.ts"
+import { reportOrLog } from "../reporting.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { clean } from "./clean.ts"
-import { look } from "./look.ts"
-import { met, type Met, reportOrLog } from "./met.ts"
+import { look } from "../look.ts"
+import { met, type Met } from "./met.ts"
 
 /** What goes out of a procedure. */
 export interface Options {
@@ -108,7 +109,10 @@ export const layer = ({ audience = "client", carry }: Options = {}): Layer.Layer
       // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
       const isDeclared = look(() => Failure.isFailure(error) && declares(rpc)(error), false)
       return Effect.flatMap(met(cause, { carry: isDeclared ? "all" : carry }), (one) =>
-        Effect.andThen(reportOrLog(one), isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader))
+        Effect.andThen(
+          reportOrLog(one.cause),
+          isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader)
+        )
       )
     })
   )

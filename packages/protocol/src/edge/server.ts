@@ -1,5 +1,5 @@
 import { Identity } from "@holdfast/core"
-import { Cause, Effect, Layer, Stream } from "effect"
+import { Cause, Effect, ErrorReporter, Layer, Stream } from "effect"
 import type { unhandled } from "effect/Types"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -8,10 +8,12 @@ import * as Respondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as Projection from "../projection/Projection.ts"
+import { type Named, unheard } from "../reporting.ts"
 import { formatFor } from "./accept.ts"
-import { look } from "./look.ts"
-import { correlationOf, InForce, isNamed, type Options, type Told, told } from "./told.ts"
-import { isServersOwn } from "./translate.ts"
+import { look } from "../look.ts"
+import { InForce } from "./inForce.ts"
+import { correlationOf, isNamed, type Options, type Told, told } from "./told.ts"
+import { answeredByApi, isServersOwn } from "./translate.ts"
 
 const answer = (
   { audience, headers, snapshot }: Told,
@@ -30,10 +32,10 @@ const answer = (
   })
 }
 
-const answered = (error: unknown, options: Options) =>
+const answered = (error: unknown, options: Options, status?: number) =>
   Effect.gen(function* () {
     const { headers } = yield* HttpServerRequest
-    const one = yield* told(error, options)
+    const one = yield* told(error, options, status)
     return { response: answer(one, headers["accept"], options), report: one.report }
   })
 
@@ -57,6 +59,44 @@ const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerRespons
 }
 
 const isResponse = HttpServerResponse.isHttpServerResponse
+
+/** What was thrown beside an error that answers for itself, and that nobody would hear of. */
+const besides = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const { error } = Identity.primary(cause)
+  return Cause.fromReasons(
+    cause.reasons.filter(
+      (reason) => Cause.isDieReason(reason) && reason.defect !== error && !look(() => isResponse(reason.defect), false)
+    )
+  )
+}
+
+/** An error that brings its own answer along. */
+const itself = (
+  own: Effect.Effect<HttpServerResponse.HttpServerResponse>,
+  cause: Cause.Cause<unknown>,
+  options: Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> => {
+  const others = besides(cause)
+  return others.reasons.length === 0
+    ? own
+    : Effect.andThen(
+        Effect.flatMap(told(others, options), ({ report }) => report),
+        own
+      )
+}
+
+/** An answer of `HttpApi` itself as one of this edge; it keeps what that says to the connection. */
+const inOurWords = (
+  response: HttpServerResponse.HttpServerResponse,
+  options: Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> => {
+  const said = answeredByApi(response)
+  if (said === undefined) return watched(response, options)
+  const { connection } = response.headers
+  return Effect.map(answered(said.error, options, said.status), ({ response: ours }) =>
+    connection === undefined ? ours : HttpServerResponse.setHeader(ours, "connection", connection)
+  )
+}
 
 /** An answer whose body is still to be made: what goes wrong then breaks it off, and is reported. */
 const watched = (response: HttpServerResponse.HttpServerResponse, options: Options) => {
@@ -106,15 +146,27 @@ export const handled = <E, R>(
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> => {
   if (!isNamed(options)) return misnamed
+  const answering = Effect.catchCause(
+    Effect.flatMap(self, (response) => inOurWords(response, options)),
+    (cause) => {
+      const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
+      const own = look(() => ownAnswer(cause), undefined)
+      return own === undefined ? ours : Effect.catchCause(itself(own, cause, options), () => ours)
+    }
+  )
   return Effect.flatMap(correlationOf(options), (correlation) =>
-    Effect.catchCause(
-      Effect.flatMap(self, (response) => watched(response, options)),
-      (cause) => {
-        const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
-        const own = look(() => ownAnswer(cause), undefined)
-        return own === undefined ? ours : Effect.catchCause(own, () => ours)
-      }
-    ).pipe(Effect.provideService(InForce, { options, correlation }), Effect.annotateLogs("correlation_id", correlation))
+    Effect.withFiber((fiber) => {
+      const named: Named = new Map()
+      const reporters = fiber.getRef(ErrorReporter.CurrentErrorReporters)
+      return answering.pipe(
+        Effect.provideService(InForce, { options, correlation, named }),
+        Effect.provideService(
+          ErrorReporter.CurrentErrorReporters,
+          reporters.size > 0 ? reporters : new Set([unheard(named)])
+        ),
+        Effect.annotateLogs("correlation_id", correlation)
+      )
+    })
   )
 }
 

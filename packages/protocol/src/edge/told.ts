@@ -1,11 +1,13 @@
 import type { Audience, Catalog } from "@holdfast/core"
-import { Context, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { isIgnored, keyOf, reportOrLog } from "../reporting.ts"
 import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
 import { freshId } from "../snapshot/occurrence.ts"
 import { type Format as BodyFormat, localesOf } from "./accept.ts"
-import { look } from "./look.ts"
-import { isIgnored, met, reportOrLog } from "./met.ts"
+import { look } from "../look.ts"
+import { InForce } from "./inForce.ts"
+import { met } from "./met.ts"
 import { translated } from "./translate.ts"
 
 /** How failures are answered. */
@@ -28,17 +30,6 @@ export interface Options {
   /** Fills the titles, with an ICU MessageFormat, for example. Default: `{name}` becomes the field of that name. */
   readonly format?: Format
 }
-
-/** The edge that a request is inside of, and the name that the request goes by. */
-export interface Edge {
-  readonly options: Options
-  readonly correlation: string | undefined
-}
-
-/** The innermost edge. */
-export const InForce: Context.Reference<Edge> = Context.Reference("@holdfast/protocol/edge/InForce", {
-  defaultValue: (): Edge => ({ options: {}, correlation: undefined })
-})
 
 const requestId = /^[\w.:+/=-]{1,128}$/
 
@@ -85,7 +76,16 @@ export const told = (
     const audience = typeof given === "function" ? look(() => given(request), "client") : given
     const said = look(() => translated(error, request), { error })
     const locales = localesOf(request.headers["accept-language"])
-    const one = yield* met(said.error, { audience, carry, format, titles, locales, status: said.status ?? status })
+    const occurrence = (yield* InForce).named?.get(keyOf(error))
+    const one = yield* met(said.error, {
+      audience,
+      carry,
+      format,
+      titles,
+      locales,
+      occurrence,
+      status: said.status ?? status
+    })
     const pause = one.snapshot.retry_after_ms
     const correlation = yield* correlationOf(options)
     return {
@@ -97,6 +97,8 @@ export const told = (
         ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
         ...(one.locale === undefined ? {} : { "content-language": one.locale })
       },
-      report: isIgnored(error) ? Effect.void : Effect.annotateLogs(reportOrLog(one), "correlation_id", correlation)
+      report: isIgnored(error)
+        ? Effect.void
+        : Effect.annotateLogs(reportOrLog(one.cause), "correlation_id", correlation)
     }
   })

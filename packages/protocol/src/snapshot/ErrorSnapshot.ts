@@ -3,8 +3,9 @@
  * Every projection is made from it. It holds no secret and no reference to the error, and it can be encoded and decoded.
  */
 import { Classifier, Redaction } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, type Fiber, Option, Schema } from "effect"
+import { Cause, Effect, type Fiber, Option, Schema } from "effect"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
+import { reportOrLog } from "../reporting.ts"
 import { derived, isOurs } from "./ours.ts"
 import { limitSnapshot } from "./received.ts"
 import { redactWith } from "./redact.ts"
@@ -51,19 +52,15 @@ export const inForce = (fiber: Fiber.Fiber<unknown, unknown>): Options => ({
 
 /**
  * The snapshot under the exposure policy, the redaction policy and the classifier in force. A policy that fails is
- * reported to the `ErrorReporter`s of the fiber, and the failure itself leaves as a closed 500.
+ * reported to the `ErrorReporter`s of the fiber, and logged where there is none or one that throws; the failure itself leaves
+ * as a closed 500.
  */
 export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.Effect<ErrorSnapshot> =>
   Effect.withFiber((fiber) => {
     const seen = view(error, { ...options, ...inForce(fiber) })
     const { defects } = seen
     const done = Effect.succeed(seen.plain())
-    if (defects.length === 0) return done
-    // A reporter that throws costs its report, and not the answer.
-    return Effect.andThen(
-      Effect.catchDefect(ErrorReporter.report(Cause.die(defects[0])), () => Effect.void),
-      done
-    )
+    return defects.length === 0 ? done : Effect.andThen(reportOrLog(Cause.die(defects[0])), done)
   })
 
 /** A snapshot with the status of a protocol that does not ask policies. @internal */

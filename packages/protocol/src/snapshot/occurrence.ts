@@ -9,6 +9,27 @@ export const freshId: Effect.Effect<string> = Effect.map(Effect.all([word, word,
   words.join("")
 )
 
+type Given = Partial<Pick<Occurrence, "attempt" | "id" | "service">>
+
+/** Something that happens now. @internal */
+export const occurring = (given: Given = {}): Effect.Effect<Occurrence> =>
+  Effect.gen(function* () {
+    const id = given.id ?? (yield* freshId)
+    const time = DateTime.formatIso(yield* DateTime.now)
+    const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
+    return {
+      id,
+      time,
+      ...(span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }),
+      ...(given.service === undefined ? {} : { service: given.service }),
+      ...(given.attempt === undefined ? {} : { attempt: given.attempt })
+    }
+  })
+
+/** A snapshot of what happened then and there. @internal */
+export const stamped = (snapshot: ErrorSnapshot, occurrence: Occurrence): ErrorSnapshot =>
+  derived(snapshot, { ...snapshot, occurrence })
+
 /**
  * Says in the snapshot when and where it happened: a new id, the time of the `Clock`, the current span. Under a `TestClock` and
  * a seeded `Random` it is always the same.
@@ -29,20 +50,5 @@ export const freshId: Effect.Effect<string> = Effect.map(Effect.all([word, word,
  * occurrence?.id.length // => 32
  * ```
  */
-export const stamp = (
-  snapshot: ErrorSnapshot,
-  given: Partial<Pick<Occurrence, "attempt" | "id" | "service">> = {}
-): Effect.Effect<ErrorSnapshot> =>
-  Effect.gen(function* () {
-    const id = given.id ?? (yield* freshId)
-    const time = DateTime.formatIso(yield* DateTime.now)
-    const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
-    const occurrence: Occurrence = {
-      id,
-      time,
-      ...(span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }),
-      ...(given.service === undefined ? {} : { service: given.service }),
-      ...(given.attempt === undefined ? {} : { attempt: given.attempt })
-    }
-    return derived(snapshot, { ...snapshot, occurrence })
-  })
+export const stamp = (snapshot: ErrorSnapshot, given: Given = {}): Effect.Effect<ErrorSnapshot> =>
+  Effect.map(occurring(given), (occurrence) => stamped(snapshot, occurrence))
