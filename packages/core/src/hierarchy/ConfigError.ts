@@ -1,6 +1,6 @@
 /**
- * What can be wrong with configuration, found when a program is built and never while it runs. Values are never shown:
- * a wrong one may be a secret in the wrong place.
+ * What can be wrong with configuration, found when a program is built and never while it runs. A text is never shown: a
+ * wrong one may be a secret in the wrong place.
  */
 import { Schema } from "effect"
 import type { Declaration } from "../failure/declaration.ts"
@@ -42,11 +42,19 @@ export class UnknownKey extends Failure.Tagged<UnknownKey>()("UnknownKey", place
   hints
 }) {}
 
-/** A value is there and is not what it must be. `expected` says what would be right. */
+/** A value is not what it must be. `expected` says what would be right. */
 export class InvalidValue extends Failure.Tagged<InvalidValue>()(
   "InvalidValue",
-  wrong,
-  describe("conf.invalid_value")
+  {
+    ...wrong,
+    /** What it is, as far as that can be no secret: a number, a duration, `a text of 5 characters`. */
+    actual: Schema.optionalKey(Schema.String)
+  },
+  {
+    code: "conf.invalid_value",
+    detail: (it) => `${at(it)}: ${it.expected}${it.actual === undefined ? "" : `, but is ${it.actual}`}`,
+    hints
+  }
 ) {}
 
 /** A value that must be a URL is none, or none of the right kind. */

@@ -75,7 +75,7 @@ const jitterOf = (at: At, jitter: Jitter | undefined): JitterFormula => {
     check(at, upTo, jitter, ["upTo"])
     return { kind: "additive", max: Duration.toMillis(jitter.upTo) }
   }
-  return refuse(at, anyJitter.what)
+  return refuse(at, anyJitter.what, jitter)
 }
 
 const shared: Table<Options> = { jitter: anyJitter, cap: positive }
@@ -86,7 +86,8 @@ const day = 86_400_000
 const make = (at: At, growth: Growth, options: Options, extra?: Table): Backoff => {
   check(at, { ...shared, ...extra }, options)
   const cap = options.cap === undefined ? Math.max(day, growth.base) : Duration.toMillis(options.cap)
-  if (cap < growth.base) refuse(under(at, "cap"), `must be no less than the ${growth.base} ms it caps`)
+  if (cap < growth.base)
+    refuse(under(at, "cap"), `must be no less than the ${growth.base} ms it caps`, Duration.millis(cap))
   const self = Object.create(Proto) as { formula: Formula }
   self.formula = { growth, jitter: jitterOf(under(at, "jitter"), options.jitter), cap }
   return self as Backoff
@@ -129,7 +130,7 @@ export const decorrelated = (at: At, base: Duration.Input, options: Decorrelated
 }
 
 export const listed = (at: At, delays: ReadonlyArray<Duration.Input>, options: Options = {}): Backoff => {
-  if (!Array.isArray(delays) || delays.length === 0) refuse(under(at, "delays"), "must be at least one delay")
+  if (!Array.isArray(delays) || delays.length === 0) refuse(under(at, "delays"), "must be at least one delay", delays)
   const all = delays.map((delay, i) => first(under(under(at, "delays"), i), delay))
   return make(at, { kind: "listed", base: all[0]!, delays: all }, options)
 }

@@ -62,7 +62,7 @@ export const ruleOf = (at: At, kind: Kind): Rule => {
       return { kind: "in_flight", ratio, minimum }
     }
     default:
-      return refuse(at, "must be a kind such as RetryBudget.tokens()")
+      return refuse(at, "must be a kind such as RetryBudget.tokens()", kind)
   }
 }
 

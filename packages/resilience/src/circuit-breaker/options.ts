@@ -104,14 +104,14 @@ export const decode = (at: At, options: Options, extra?: Table): Settings => {
   const { concurrent = 1, maxWait = "60 seconds", successes = 2 } = halfOpen
   const { outOf = successes } = halfOpen
   if (outOf < successes)
-    refuse(under(at, "halfOpen.outOf"), `must be no less than the ${successes} of halfOpen.successes`)
+    refuse(under(at, "halfOpen.outOf"), `must be no less than the ${successes} of halfOpen.successes`, outOf)
   const formula = (isBackoff(openFor) ? openFor : constant(openFor, { cap: openFor })).formula
   // No opening at all is no circuit. Jitter may still draw a short one.
   if (formula.growth.base === 0) refuse(under(at, "openFor"), table.openFor.what)
   const maxHint =
     options.maxHint === undefined ? Math.max(hour, formula.growth.base) : Duration.toMillis(options.maxHint)
   if (maxHint > 0 && maxHint < formula.growth.base) {
-    refuse(under(at, "maxHint"), "must be 0, or no less than openFor, or it can never matter")
+    refuse(under(at, "maxHint"), "must be 0, or no less than openFor, or it can never matter", Duration.millis(maxHint))
   }
   return {
     trip: decodeTrip(under(at, "trip"), trip ?? { kind: "consecutive", failures: 5 }),

@@ -64,7 +64,7 @@ const rateOf = (at: At, options: RateOptions) => {
   const window = windowOf(under(at, "window"), options.window ?? { calls: 100 })
   const minimumCalls = options.minimumCalls ?? (window.kind === "count" ? window.size : 10)
   if (window.kind === "count" && minimumCalls > window.size) {
-    refuse(under(at, "minimumCalls"), `must be no more than the ${window.size} calls of its window`)
+    refuse(under(at, "minimumCalls"), `must be no more than the ${window.size} calls of its window`, minimumCalls)
   }
   return { threshold, window, minimumCalls }
 }
@@ -93,7 +93,7 @@ export const decodeTrip = (at: At, trip: Trip): Rule => {
       check(under(at, "custom"), own, trip.options, ["name", "make"])
       return trip
     default:
-      return refuse(at, "must be a rule such as CircuitBreaker.consecutive(5)")
+      return refuse(at, "must be a rule such as CircuitBreaker.consecutive(5)", trip)
   }
 }
 

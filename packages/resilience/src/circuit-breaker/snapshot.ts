@@ -92,12 +92,17 @@ export const checkSnapshot = (
   if (snapshot.key !== key) {
     refuse(under(at, "key"), key === undefined ? "must be left out" : "must be the key of this circuit")
   }
-  if (state !== "closed" && openings === 0) refuse(under(at, "openings"), `must be 1 or more if it is ${state}`)
+  if (state !== "closed" && openings === 0)
+    refuse(under(at, "openings"), `must be 1 or more if it is ${state}`, openings)
   const longest = Math.max(openFor.cap, maxHint)
   if (lastOpenFor > longest) {
-    refuse(under(at, "lastOpenFor"), `must be no more than the ${longest} ms that this circuit may stay open`)
+    refuse(
+      under(at, "lastOpenFor"),
+      `must be no more than the ${longest} ms that this circuit may stay open`,
+      lastOpenFor
+    )
   }
-  if (opensFor > lastOpenFor) refuse(under(at, "opensFor"), "must be no more than lastOpenFor")
+  if (opensFor > lastOpenFor) refuse(under(at, "opensFor"), "must be no more than lastOpenFor", opensFor)
   if (rule === keyOf(trip) && !tallyOf(trip).fits(counted)) {
     refuse(under(at, "counted"), "must be what its rule can have counted")
   }

@@ -1,6 +1,7 @@
 /**
  * The one way in which options are checked. A policy has a table with a Schema per option, each of which says in words
- * what it must be; this is read at build and never while a program runs. The value of an option is never shown.
+ * what it must be; this is read at build and never while a program runs. The value of an option is shown as far as it can
+ * be no secret.
  */
 import { ConfigError } from "@holdfast/core"
 import { Duration, Effect, Option, Predicate, Schema } from "effect"
@@ -23,17 +24,35 @@ export const under = (at: At, key: string | number): At => ({ ...at, path: `${at
  * A policy value is built where the program is built, so a wrong option is thrown there, as the failure that a wrong
  * configuration file would give.
  */
-export const refuse = (at: At, expected: string): never => {
-  throw invalid(at, expected)
+export const refuse = (at: At, expected: string, ...wrong: readonly [value?: unknown]): never => {
+  throw invalid(at, expected, wrong.length === 0 ? {} : { actual: shown(wrong[0]) })
 }
 
-export const invalid = ({ path, source }: At, expected: string, cause?: unknown): ConfigError.InvalidValue =>
-  new ConfigError.InvalidValue({
-    path,
-    expected,
-    ...(source === undefined ? undefined : { source }),
-    ...(cause === undefined ? undefined : { cause })
-  })
+export const invalid = (
+  { path, source }: At,
+  expected: string,
+  more: { readonly actual?: string; readonly cause?: unknown }
+): ConfigError.InvalidValue =>
+  new ConfigError.InvalidValue({ path, expected, ...(source === undefined ? undefined : { source }), ...more })
+
+const many = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+const longestTime = 40
+
+/** A value as far as it can be no secret, and short: of a text that is no time only its length is known. */
+const shown = (value: unknown): string => {
+  if (value === undefined) return "not given"
+  if (typeof value === "string") {
+    if (value === "") return "an empty text"
+    return value.length > longestTime || millisOf(value) === undefined
+      ? `a text of ${many(value.length, "character")}`
+      : JSON.stringify(value)
+  }
+  if (Duration.isDuration(value)) return Duration.format(value)
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${many(value.length, "element")}`
+  if (typeof value === "object" && value !== null) return "an object"
+  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value)
+}
 
 /** Makes something of options; a refusal is a failure of the effect. Whatever else is thrown is a defect. */
 export const refusing = <A>(make: () => A): Effect.Effect<A, ConfigError.InvalidValue> =>
@@ -176,7 +195,7 @@ const unknownKey = (key: string, table: Table): string => {
  * `undefined` is left out.
  */
 export const check = (at: At, table: Table, input: unknown, required: ReadonlyArray<string> = []): void => {
-  if (!isSection(input)) return refuse(at, section.what)
+  if (!isSection(input)) return refuse(at, section.what, input)
   for (const [key, value] of Object.entries(input)) {
     if (!Object.hasOwn(table, key)) refuse(under(at, key), unknownKey(key, table))
     if (value !== undefined) checkOne(under(at, key), table[key]!, value)
@@ -186,5 +205,5 @@ export const check = (at: At, table: Table, input: unknown, required: ReadonlyAr
 
 /** Refuses what is not what the option must be. */
 export const checkOne = (at: At, field: Field<unknown>, value: unknown): void => {
-  if (!field.is(value)) refuse(at, field.what)
+  if (!field.is(value)) refuse(at, field.what, value)
 }

@@ -1,3 +1,4 @@
+import { Duration } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
 import { type At, refuse, under } from "../internal/options.ts"
 import type { Budget } from "../budget/budget.ts"
@@ -32,7 +33,8 @@ const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
       if (outer !== undefined && stage.plan.after >= outer.plan.after) {
         refuse(
           under(at, stage.place),
-          `must be less than the ${format(outer.plan.after)} of the timeout around it, or it can never be reached`
+          `must be less than the ${format(outer.plan.after)} of the timeout around it, or it can never be reached`,
+          Duration.millis(stage.plan.after)
         )
       }
       const inner = stages[i + 1]
@@ -51,14 +53,16 @@ const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
       if (maxElapsed !== Infinity && maxElapsed >= limit) {
         refuse(
           under(at, `${stage.place}.maxElapsed`),
-          `must be less than the ${format(limit)} of the timeout around it, or it can never be reached`
+          `must be less than the ${format(limit)} of the timeout around it, or it can never be reached`,
+          Duration.millis(maxElapsed)
         )
       }
       const first = Backoff.isBackoff(backoff) ? Backoff.preview(backoff, 1, () => 0)[0]! : 0
       if (first >= limit) {
         refuse(
           under(at, `${stage.place}.backoff`),
-          `must have a first wait shorter than the ${format(limit)} of the timeout around it`
+          `must have a first wait shorter than the ${format(limit)} of the timeout around it`,
+          Duration.millis(first)
         )
       }
     }

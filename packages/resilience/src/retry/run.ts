@@ -198,7 +198,7 @@ export class Run {
 
   #refusal(cause: Cause.Cause<unknown>): Cause.Cause<never> {
     const at = under(this.plan.at, "backoff")
-    return Cause.die(invalid(at, "must be a schedule that does not ask for the date", Cause.squash(cause)))
+    return Cause.die(invalid(at, "must be a schedule that does not ask for the date", { cause: Cause.squash(cause) }))
   }
 
   #wait(computed: number, spread: boolean, spent: Spent, fiber: AnyFiber): Any {

@@ -1,10 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, CircuitBreaker, Deadline, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
-import { Effect, Layer, Schedule } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, Schedule } from "effect"
 import { db, makers } from "./makers.ts"
 import { breaker, refusalOf, secret, type Wrong } from "./wrong.ts"
 
 const print = (value: unknown) => (typeof value === "symbol" ? "a symbol" : (JSON.stringify(value) ?? String(value)))
+
+/** What a refusal may say of a value. */
+const shown = (value: unknown): string => {
+  if (typeof value === "string" && value !== "") {
+    return /^-?\d+ \w+$|^Infinity$/.test(value)
+      ? JSON.stringify(value)
+      : `a text of ${value.length} character${value.length === 1 ? "" : "s"}`
+  }
+  if (Array.isArray(value)) {
+    const elements = value.length === 1 ? "1 element" : `${value.length} elements`
+    return value.length === 0 ? "an empty list" : `a list of ${elements}`
+  }
+  if (typeof value === "object" && value !== null) return "an object"
+  if (typeof value === "symbol") return "a symbol"
+  return value === "" ? "an empty text" : value === undefined ? "not given" : String(value)
+}
 
 describe("every option of every policy is refused when it is wrong, by its path and by what it must be", () => {
   for (const { base, make, misspelt, options, place } of makers) {
@@ -15,7 +31,12 @@ describe("every option of every policy is refused when it is wrong, by its path 
         Effect.gen(function* () {
           for (const value of values) {
             const error = yield* refusalOf(() => make({ ...base, [key]: value } as never))
-            assert.deepStrictEqual([error.path, error.expected], [`${place}.${key}`, says], `for ${print(value)}`)
+            assert.deepStrictEqual(
+              [error.path, error.expected, error.actual],
+              [`${place}.${key}`, says, shown(value)],
+              `for ${print(value)}`
+            )
+            assert.strictEqual(error.message, `invalid value: ${place}.${key}: ${says}, but is ${shown(value)}`)
             assert.notInclude(error.message, secret)
           }
         })
@@ -28,6 +49,7 @@ describe("every option of every policy is refused when it is wrong, by its path 
         const error = yield* refusalOf(() => make({ ...base, [key]: secret } as never))
         assert.strictEqual(error.path, `${place}.${key}`)
         assert.include(error.expected, `is no option, did you mean ${meant}? (there `)
+        assert.isUndefined(error.actual)
         assert.notInclude(error.message, secret)
       })
     )
@@ -78,6 +100,43 @@ describe("every option of every policy is refused when it is wrong, by its path 
     })
   )
 })
+
+describe("a refusal shows the value as far as it can be no secret:", () => {
+  it.effect.each([
+    [() => Retry.make({ attempts: 0 }), "0"],
+    [() => Retry.make({ maxElapsed: "-5 seconds" }), '"-5 seconds"'],
+    [() => Retry.make({ maxElapsed: Duration.seconds(0) }), "0"],
+    [() => Timeout.make(`-${"9".repeat(50)} seconds` as never), "a text of 59 characters"],
+    [() => Retry.make({ exhausted: secret as never }), "a text of 12 characters"],
+    [() => Retry.make({ onRetry: "x" as never }), "a text of 1 character"],
+    [() => Retry.make({ attempts: (() => secret) as never }), "a function"],
+    [() => Retry.make({ attempts: 10n as never }), "10"],
+    [() => Retry.make({ attempts: [secret] as never }), "a list of 1 element"],
+    [() => Retry.make({ attempts: { secret } as never }), "an object"],
+    [() => Backoff.exponential("10 seconds", { cap: "1 second" }), "1s"],
+    [() => breaker({ halfOpen: { outOf: 1 } }), "1"],
+    [() => breaker({ trip: CircuitBreaker.failureRate({ window: { calls: 10 }, minimumCalls: 11 }) }), "11"],
+    [() => breaker({ openFor: "2 minutes", maxHint: "1 minute" }), "1m"],
+    [() => Policy.make("p", { timeout: "1 second", attemptTimeout: "90 seconds" }), "1m 30s"],
+    [() => Policy.make("p", { timeout: "1 second", retry: { maxElapsed: "5 seconds" } }), "5s"],
+    [() => Policy.make("p", { timeout: "1 second", retry: { backoff: Backoff.constant("2 seconds") } }), "2s"],
+    [() => configured({ retry: { attempts: "0" } }), "0"],
+    [() => configured({ retry: { attempts: secret } }), "a text of 12 characters"],
+    [() => configured({ timeout: "5 fortnights" }), "a text of 12 characters"],
+    [() => configured({ timeout: "0s" }), '"0 seconds"'],
+    [() => configured({ measure: "yes" }), "a text of 3 characters"],
+    [() => configured({ retry: secret }), "a text of 12 characters"]
+  ] as ReadonlyArray<readonly [() => unknown, string]>)("%s is %s", ([make, says]) =>
+    Effect.gen(function* () {
+      const error = yield* refusalOf(make)
+      assert.strictEqual(error.actual, says)
+      assert.isTrue(error.message.endsWith(`, but is ${says}`))
+    })
+  )
+})
+
+const configured = (p: object) =>
+  Effect.provideService(Policy.fromConfig("p"), ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({ p }))
 
 describe("options that cannot be together are refused, by the one to change", () => {
   it.effect.each([

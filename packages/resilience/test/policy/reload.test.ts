@@ -109,7 +109,7 @@ describe("a policy that is reloaded on every element of a stream", () => {
         yield* Policy.reloadOn(policy, changes, { provider }).pipe(Effect.provide(layer))
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(seen, [
-          "the new options are refused, the old ones stay: invalid value: configuration: p.timeout: must be a duration greater than 0 ms",
+          "the new options are refused, the old ones stay: invalid value: configuration: p.timeout: must be a duration greater than 0 ms, but is 0",
           "the new options are refused, the old ones stay: no file",
           "nobody says any more when the options change: watcher gone"
         ])
