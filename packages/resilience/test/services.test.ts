@@ -1,7 +1,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Fallback, Policy, Retry, Timeout } from "@holdfast/resilience"
-import { ConfigProvider, Context, Effect, Layer } from "effect"
+import { Backoff, CircuitBreaker, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
+import { ConfigProvider, Context, Effect, Layer, Logger } from "effect"
 
 class Refused extends Failure.Tagged<Refused>()("ServiceRefused", {}, { code: "biz.service_test_refused" }) {}
 
@@ -14,6 +14,7 @@ class Stock extends Fallback.Service<Stock>()("Stock", {
     Effect.map(Effect.service(Database), (name) => `${failure._tag} from ${name}`)
 }) {}
 class Breaker extends CircuitBreaker.Service<Breaker>()("Breaker", { trip: CircuitBreaker.consecutive(1) }) {}
+class Budget extends RetryBudget.Service<Budget>()("Budget", RetryBudget.tokens({ max: 4 })) {}
 class Whole extends Policy.Service<Whole>()("Whole", {
   fallback: { orElse: () => Effect.as(Effect.service(Database), 7) },
   timeout: "1 minute",
@@ -25,6 +26,8 @@ const self = Effect.suspend(() => Effect.fail(new Reasons.NetworkError({}))) as 
   Refused | Reasons.NetworkError,
   Database
 >
+
+const endless = self.pipe(Retry.retry({ attempts: 99, backoff: Backoff.none, exhausted: "wrap" }))
 
 const configured = (value: unknown) => Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(value)))
 
@@ -47,6 +50,7 @@ describe("every policy is a service in a line, with the same names", () => {
             Effect.provide(Breaker.layer)
           )
         ),
+        yield* described(endless.pipe(Budget.protect, Effect.provide(Budget.layer))),
         yield* described(self.pipe(Whole.protect, Effect.provide(Whole.layer)))
       ]
       assert.deepStrictEqual(seen, [
@@ -54,6 +58,7 @@ describe("every policy is a service in a line, with the same names", () => {
         "ok",
         "NetworkError from orders",
         "circuit open: Breaker is open",
+        "retries exhausted: failed after 2 attempts (budget)",
         "7"
       ])
     }).pipe(Effect.provideService(Database, "orders"))
@@ -69,6 +74,8 @@ describe("every policy is a service in a line, with the same names", () => {
       assert.strictEqual(yield* described(self.pipe(Stock.protect, Effect.provide(stock))), "network error")
       const breaker = Breaker.layerConfig().pipe(configured({ Breaker: { mode: "isolated" } }))
       assert.include(yield* described(self.pipe(Breaker.protect, Effect.provide(breaker))), "Breaker is isolated")
+      const budget = Budget.layerConfig().pipe(configured({ Budget: { tokens: { max: 8 } } }))
+      assert.include(yield* described(endless.pipe(Budget.protect, Effect.provide(budget))), "4 attempts")
       const whole = Whole.layerConfig().pipe(configured({ Whole: { fallback: { when: ["sys.timeout"] } } }))
       assert.strictEqual(yield* described(self.pipe(Whole.protect, Effect.provide(whole))), "network error")
     }).pipe(Effect.provideService(Database, "orders"))
@@ -89,6 +96,7 @@ describe("every policy is a service in a line, with the same names", () => {
     [Time.layerConfig(), { Time: "0" }, "Time"],
     [Stock.layerConfig(), { Stock: { orElse: "x" } }, "Stock.orElse"],
     [Breaker.layerConfig(), { Breaker: { openFor: "0" } }, "Breaker.openFor"],
+    [Budget.layerConfig(), { Budget: { tokens: { max: 0 } } }, "Budget.tokens.max"],
     [Whole.layerConfig("w"), { w: { fallback: { value: 1 } } }, "w.fallback.value"]
   ] as ReadonlyArray<
     readonly [Layer.Layer<never, { readonly path: string; readonly source?: string }>, object, string]
@@ -96,6 +104,41 @@ describe("every policy is a service in a line, with the same names", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer.pipe(configured(value)))))
       assert.deepStrictEqual([error.path, error.source], [path, "configuration"])
+    })
+  )
+})
+
+describe("a path of configuration under which there is nothing", () => {
+  it.effect("is legal, and said once where the policy is built", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void seen.push(String(message)))])
+      const layers: ReadonlyArray<Layer.Layer<never, unknown>> = [
+        Retries.layerConfig("retires"),
+        Time.layerConfig("tiem"),
+        Stock.layerConfig("stcok"),
+        Breaker.layerConfig("braeker"),
+        Budget.layerConfig("bugdet"),
+        Whole.layerConfig("whoel")
+      ] as never
+      for (const layer of layers) {
+        yield* Effect.scoped(Layer.build(layer.pipe(configured({ Retries: { attempts: 4 } })))).pipe(
+          Effect.provide(logger)
+        )
+      }
+      assert.deepStrictEqual(
+        seen,
+        ["retires", "tiem", "stcok", "braeker", "bugdet", "whoel"].map(
+          (path) => `nothing is configured under ${path}, the options in code hold`
+        )
+      )
+      seen.length = 0
+      const policy = yield* Policy.make("there", { retry: {} })
+      yield* Effect.provide(policy.reload("nowhere"), logger)
+      yield* Effect.scoped(Layer.build(Retries.layerConfig().pipe(configured({ Retries: {} })))).pipe(
+        Effect.provide(logger)
+      )
+      assert.deepStrictEqual(seen, [])
     })
   )
 })
@@ -113,6 +156,7 @@ describe("types", () => {
     expectTypeOf(self.pipe(Breaker.protect)).toEqualTypeOf<
       Effect.Effect<string, Failures | Reasons.CircuitOpen, Database | Breaker>
     >()
+    expectTypeOf(self.pipe(Budget.protect)).toEqualTypeOf<Effect.Effect<string, Failures, Database | Budget>>()
     expectTypeOf(self.pipe(Whole.protect)).toEqualTypeOf<
       Effect.Effect<string | number, Failures | Timed, Database | Whole>
     >()

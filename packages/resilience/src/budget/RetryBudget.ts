@@ -6,6 +6,7 @@ import type { ConfigError } from "@holdfast/core"
 import { Context, Effect, Layer } from "effect"
 import { placeIn, readOne } from "../internal/config.ts"
 import { type At, check, name, placeOf, refusing, type Table } from "../internal/options.ts"
+import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { Budget, type RetryBudget as RetryBudgetShape } from "./budget.ts"
 import { type InFlightOptions, type Kind, kind, ruleOf, type TokensOptions, type WindowOptions } from "./kinds.ts"
 
@@ -126,3 +127,37 @@ export const layerConfig = (path: string, options: Options = {}): Layer.Layer<ne
     RetryBudget,
     Effect.flatMap(readOne(path, kind), (found) => makeAt(placeIn(path), found as Kind, { name: path, ...options }))
   )
+
+/** The class that {@link Service} makes. */
+export interface ServiceClass<Self, Id extends string> extends PolicyService<Self, Id, RetryBudget> {
+  /** Every `Retry` in the effect draws from the budget that the program provides, unless it has one of its own. */
+  readonly protect: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | Self>
+}
+
+/**
+ * A budget as a service, in one line, for programs with several: what draws from which is said where it is used. Its name is
+ * the service's. Configuration says another kind as {@link layerConfig} does.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Backoff, Retry, RetryBudget } from "@holdfast/resilience"
+ * import { Effect } from "effect"
+ *
+ * class Payments extends RetryBudget.Service<Payments>()("Payments", RetryBudget.tokens({ max: 4 })) {}
+ *
+ * const down = Effect.fail(new Reasons.NetworkError({}))
+ * const charge = down.pipe(Retry.retry({ attempts: 9, backoff: Backoff.none, exhausted: "wrap" }), Payments.protect)
+ * const failure = await Effect.runPromise(Effect.flip(charge).pipe(Effect.provide(Payments.layer)))
+ * failure._tag === "RetriesExhausted" && failure.limit // => "budget"
+ * ```
+ */
+export const Service =
+  <Self>() =>
+  <const Id extends string>(id: Id, written: Kind): ServiceClass<Self, Id> =>
+    serviceOf<RetryBudget>("RetryBudget", id, {
+      make: make(written, { name: id }),
+      fromConfig: (path) =>
+        Effect.flatMap(readOne(path, kind), (found) => makeAt(placeIn(path), found ?? written, { name: id })),
+      protect: (self, budget) => Effect.provideService(self, RetryBudget, budget)
+    })

@@ -1,9 +1,8 @@
 /** Another answer, when the first source has none. */
 import { Cause, Effect, Option, type Types } from "effect"
 import { combinator } from "../internal/combinator.ts"
-import { placeIn, read } from "../internal/config.ts"
-import { check, flag, guarded, name as named, placeOf, refuse, refusing, under } from "../internal/options.ts"
-import { type PolicyService, serviceOf } from "../internal/service.ts"
+import { type At, check, flag, guarded, name as named, placeOf, refuse, under } from "../internal/options.ts"
+import { madeOf, type PolicyService, serviceOf } from "../internal/service.ts"
 import * as Run from "./run.ts"
 import { SourcesExhausted } from "./SourcesExhausted.ts"
 
@@ -29,7 +28,8 @@ type AnyFallback = Fallback<never, unknown, unknown, unknown>
 
 const planIn = (fallback: AnyFallback): Run.Plan => fallback[TypeId] as unknown as Run.Plan
 
-const madeOf = (plan: Run.Plan): AnyFallback => ({ [TypeId]: plan }) as never
+const fallbackAt = (at: At, options: Run.Whole<never, unknown, unknown, unknown>): AnyFallback =>
+  ({ [TypeId]: Run.planOf(at, options) }) as never
 
 /**
  * Makes a fallback as a value, with a `value` or an `orElse`. Wrong options throw `ConfigError.InvalidValue` where they are
@@ -46,7 +46,7 @@ const madeOf = (plan: Run.Plan): AnyFallback => ({ [TypeId]: plan }) as never
  * ```
  */
 export const make = <B, E = unknown, E2 = never, R = never>(options: Run.Whole<E, B, E2, R>): Fallback<E, B, E2, R> =>
-  madeOf(Run.planOf(placeOf("Fallback", options?.name), options)) as never
+  fallbackAt(placeOf("Fallback", options?.name), options) as never
 
 /**
  * Answers as the fallback says when the effect fails with an eligible failure. The example of {@link make} shows it;
@@ -187,7 +187,7 @@ export const chain = <const Sources extends ReadonlyArray<AnySource>>(
   const all = sources as ReadonlyArray<Source<A, E, R>>
   const at = placeOf("Fallback.chain", options?.name)
   check(at, Run.table, options)
-  if (!Array.isArray(all) || all.length === 0) refuse(under(at, "sources"), "must be at least one source")
+  if (!Array.isArray(all) || all.length === 0) refuse(under(at, "sources"), "must be at least one source", all)
   all.forEach((source, i) => check(under(under(at, "sources"), i), sourceTable, source, ["name", "effect"]))
   const name = options.name ?? "fallback"
 
@@ -256,11 +256,7 @@ export const Service =
   ): ServiceClass<Self, Id, E, B, E2, R> => {
     const given = { name: id, ...options } as Run.Whole<never, unknown, unknown, unknown>
     return serviceOf<AnyFallback>("Fallback", id, {
-      make: refusing(() => madeOf(Run.planOf(placeOf("Fallback", id), given))),
-      fromConfig: (path) =>
-        Effect.flatMap(read(path, Run.forms), (found) =>
-          refusing(() => madeOf(Run.planOf(placeIn(path), { ...given, ...found } as typeof given)))
-        ),
+      ...madeOf("Fallback", id, given, Run.forms, fallbackAt),
       protect: (self, fallback) => Run.run(self, planIn(fallback))
     })
   }

@@ -40,7 +40,7 @@ const leaf =
 
 export const number = leaf((text, at) => {
   const value = text === "" ? Number.NaN : Number(text)
-  return Number.isNaN(value) ? refuse(at, "must be a number") : value
+  return Number.isNaN(value) ? refuse(at, "must be a number", text) : value
 })
 
 const units = /^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)s?$|^Infinity$/
@@ -55,14 +55,15 @@ const parseDuration = (text: string, at: At): Duration.Input => {
   if (unit !== undefined) return `${amount} ${short[unit]}` as Duration.Input
   return refuse(
     at,
-    "must be a duration: a number of milliseconds, or one with a unit such as 500ms, 30s, 5m, 1h or 30 seconds, 5 minutes, 1 hour"
+    "must be a duration: a number of milliseconds, or one with a unit such as 500ms, 30s, 5m, 1h or 30 seconds, 5 minutes, 1 hour",
+    text
   )
 }
 
 export const duration: Form<Duration.Input> = leaf(parseDuration)
 
 export const flag = leaf((text, at) =>
-  text === "true" ? true : text === "false" ? false : refuse(at, "must be true or false")
+  text === "true" ? true : text === "false" ? false : refuse(at, "must be true or false", text)
 )
 
 /** A text, whose meaning is checked with the options themselves. */
@@ -137,7 +138,7 @@ const record =
         if (value !== undefined) found[key] = value
       }
       if (Object.keys(found).length > 0 || (node?._tag === "Record" && node.value === undefined)) return found as O
-      return node === undefined ? undefined : yield* refusing(() => refuse(source.at, section.what))
+      return node === undefined ? undefined : yield* refusing(() => refuse(source.at, section.what, node.value))
     })
 
 /** Options in a section of their own. */
@@ -164,10 +165,18 @@ export const mapped =
 
 export const placeIn = (path: string): At => ({ path, source: "configuration" })
 
-/** What a form finds under a path of the `ConfigProvider`. */
-export const readOne = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
+const find = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
   Effect.withFiber((fiber) =>
     form({ provider: fiber.getRef(ConfigProvider.ConfigProvider), path: [path], at: placeIn(path) })
+  )
+
+/**
+ * What a form finds under a path of the `ConfigProvider`. Nothing at all is no mistake, but a slip of the pen in the path
+ * would look the same.
+ */
+export const readOne = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
+  Effect.tap(find(path, form), (found) =>
+    found === undefined ? Effect.logInfo(`nothing is configured under ${path}, the options in code hold`) : Effect.void
   )
 
 /** The options of a policy under a path. Other parts of the program may keep settings there, too. */
@@ -176,3 +185,10 @@ export const read = <O extends object>(
   forms: { readonly [K in keyof O]: Form<O[K]> }
 ): Effect.Effect<Partial<O>, ConfigError.InvalidValue> =>
   Effect.map(readOne(path, record(forms, true)), (found): Partial<O> => found ?? {})
+
+/** The same once more, without a word where there is nothing: it has been said. */
+export const reread = <O extends object>(
+  path: string,
+  forms: { readonly [K in keyof O]: Form<O[K]> }
+): Effect.Effect<Partial<O>, ConfigError.InvalidValue> =>
+  Effect.map(find(path, record(forms, true)), (found): Partial<O> => found ?? {})

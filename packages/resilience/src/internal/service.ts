@@ -1,6 +1,8 @@
 /** Every policy as a service, in one line and under the same names. */
 import type { ConfigError } from "@holdfast/core"
 import { Context, Effect, Layer } from "effect"
+import { type Form, placeIn, read } from "./config.ts"
+import { type At, placeOf, refusing } from "./options.ts"
 
 /** What the class of every policy has. How it protects is said by the policy itself. */
 export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<
@@ -14,14 +16,29 @@ export interface PolicyService<Self, Id extends string, A> extends Context.Servi
   readonly layerConfig: (path?: string) => Layer.Layer<Self, ConfigError.InvalidValue>
 }
 
+/** Where a policy comes from. */
+interface Source<A> {
+  readonly make: Effect.Effect<A, ConfigError.InvalidValue>
+  readonly fromConfig: (path: string) => Effect.Effect<A, ConfigError.InvalidValue>
+}
+
+/** A policy that is made of its options and nothing else: those that are configured go before those in code, one by one. */
+export const madeOf = <O extends object, A>(
+  kind: string,
+  id: string,
+  given: O,
+  forms: Readonly<Record<string, Form<unknown>>>,
+  make: (at: At, options: O) => A
+): Source<A> => ({
+  make: refusing(() => make(placeOf(kind, id), given)),
+  fromConfig: (path) =>
+    Effect.flatMap(read(path, forms), (found) => refusing(() => make(placeIn(path), { ...given, ...found } as O)))
+})
+
 export const serviceOf = <A>(
   kind: string,
   id: string,
-  policy: {
-    readonly make: Effect.Effect<A, ConfigError.InvalidValue>
-    readonly fromConfig: (path: string) => Effect.Effect<A, ConfigError.InvalidValue>
-    readonly protect: (self: Effect.Effect<never>, policy: A) => unknown
-  }
+  policy: Source<A> & { readonly protect: (self: Effect.Effect<never>, policy: A) => unknown }
 ): never => {
   // A program may well have a retry, a breaker and a service of its own under one name.
   const Key = Context.Service<never, A>()(`@holdfast/resilience/${kind}/${id}`)

@@ -3,8 +3,7 @@ import { Effect } from "effect"
 import { kind } from "../budget/kinds.ts"
 import * as Breaker from "../circuit-breaker/config.ts"
 import { forms as fallback } from "../fallback/run.ts"
-import { flag, type Form, options, read as readAt } from "../internal/config.ts"
-import { placeIn } from "../internal/config.ts"
+import { flag, type Form, options, placeIn, read as readAt, reread } from "../internal/config.ts"
 import { refuse, refusing, under } from "../internal/options.ts"
 import { forms as retry } from "../retry/policy.ts"
 import { form as limit, merged } from "../timeout/limit.ts"
@@ -23,8 +22,12 @@ const forms: Forms = {
 }
 
 /** The options under a path of the `ConfigProvider`; `defaults` hold for what is not there. */
-export const read = (path: string, defaults: Options = {}): Effect.Effect<Options, ConfigError.InvalidValue> =>
-  Effect.flatMap(readAt<Options>(path, forms), (found) =>
+export const read = (
+  path: string,
+  defaults: Options,
+  isAgain = false
+): Effect.Effect<Options, ConfigError.InvalidValue> =>
+  Effect.flatMap((isAgain ? reread : readAt)<Options>(path, forms), (found) =>
     refusing(() => {
       const { attemptTimeout, circuitBreaker, fallback, measure, retry, retryBudget, timeout } = found
       if (fallback !== undefined && defaults.fallback === undefined) {

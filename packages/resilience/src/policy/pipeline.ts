@@ -131,7 +131,7 @@ export class Pipeline extends Pipeable.Class implements Policy {
   reload(path = this.#origin.path): Effect.Effect<void, ConfigError.InvalidValue> {
     const { defaults, provider } = this.#origin
     const again = Effect.withFiber<Options, ConfigError.InvalidValue>((fiber) => {
-      const options = read(path, defaults)
+      const options = read(path, defaults, true)
       // The default provider knows the environment only, and whoever reloads rarely thinks of providing one.
       const isProvided = Context.getOrUndefined(fiber.context, ConfigProvider.ConfigProvider) !== undefined
       return provider === undefined || isProvided

@@ -2,9 +2,8 @@
 import type { Reasons } from "@holdfast/core"
 import { Effect, Function } from "effect"
 import { combinator } from "../internal/combinator.ts"
-import { placeIn, read } from "../internal/config.ts"
-import { placeOf, refusing } from "../internal/options.ts"
-import { type PolicyService, serviceOf } from "../internal/service.ts"
+import { placeOf } from "../internal/options.ts"
+import { madeOf, type PolicyService, serviceOf } from "../internal/service.ts"
 import { Idempotent } from "./idempotent.ts"
 import * as Policy from "./policy.ts"
 import { retried } from "./loop.ts"
@@ -171,11 +170,7 @@ export const Service =
   ): ServiceClass<Self, Id, E, Added<Exhausted>, R, A> => {
     const given = { name: id, ...options } as Policy.Options<never, unknown, "original">
     return serviceOf<Policy.AnyRetry>("Retry", id, {
-      make: refusing(() => Policy.make(placeOf("Retry", id), given)),
-      fromConfig: (path) =>
-        Effect.flatMap(read(path, Policy.forms), (found) =>
-          refusing(() => Policy.make(placeIn(path), { ...given, ...found } as typeof given))
-        ),
+      ...madeOf("Retry", id, given, Policy.forms, Policy.make),
       protect: (self, policy) => retried(self, Policy.planIn(policy))
     })
   }
