@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Identity, Operation, Reasons } from "@holdfast/core"
+import { Classifier, Failure, Identity, Operation, Reasons } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
-import { Effect, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import * as fc from "fast-check"
 import { raised } from "./support.ts"
 
@@ -113,6 +113,23 @@ describe("Decoding with the classes at hand", () => {
         const back = yield* RemoteFailure.decodeRpc(sent, known)
         assert.strictEqual(back._tag, "RemoteFailure")
         assert.strictEqual(Identity.of(back).code, "biz.known.sold")
+      }
+    })
+  )
+
+  it.effect("waits no longer for a pause among the fields than for one beside them", () =>
+    Effect.gen(function* () {
+      const body = Projection.toRpc(new Reasons.Timeout(), options)
+      for (const [retryAfter, millis] of [
+        [-5, 0],
+        [1e300, 2 ** 31],
+        ["Infinity", 2 ** 31],
+        [1500, 1500]
+      ] as const) {
+        const data = { ...body.failure!.data, retryAfter }
+        const back = yield* RemoteFailure.decodeRpc({ ...body, failure: { version: 1, data } }, known)
+        assert.instanceOf(back, Reasons.Timeout)
+        assert.deepStrictEqual(Classifier.retryAfterOf(back), Duration.millis(millis))
       }
     })
   )

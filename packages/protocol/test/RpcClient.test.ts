@@ -241,3 +241,58 @@ describe("What goes wrong on the way", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("A RemoteFailure of a server that is not of this house", () => {
+  const huge = "x".repeat(1_000_000)
+
+  class Hostile extends RpcGroup.make(
+    Rpc.make("ask", { success: Schema.String, error: RemoteFailure.RemoteFailure })
+  ) {}
+
+  const asked = (failure: RemoteFailure.RemoteFailure) =>
+    Effect.gen(function* () {
+      const url = yield* address
+      const client = yield* RpcEdge.client(Hostile).pipe(
+        Effect.provide(RpcClient.layerProtocolHttp({ url }).pipe(Layer.provide(FetchHttpClient.layer)))
+      )
+      return yield* Effect.flip(client.ask())
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(RpcSerialization.layerNdjson),
+      Effect.provide(
+        HttpRouter.serve(
+          RpcServer.layerHttp({ group: Hostile, path: "/rpc", protocol: "http" }).pipe(
+            Layer.provide(Hostile.toLayer({ ask: () => Effect.fail(failure) })),
+            Layer.provide(RpcSerialization.layerNdjson)
+          ),
+          { disableLogger: true, disableListenLog: true }
+        ).pipe(Layer.provideMerge(NodeHttpServer.layerTest))
+      )
+    )
+
+  it.effect("is no larger than one that was decoded, and as clean", () =>
+    Effect.gen(function* () {
+      const failure = yield* asked(
+        new RemoteFailure.RemoteFailure({
+          code: "biz.forged\nline",
+          category: "biz",
+          reason: huge,
+          detail: "Bearer hunter2hunter2hunter2",
+          status: 700,
+          visibility: "public",
+          hints: Array.from({ length: 1000 }, () => huge.slice(0, 1000)),
+          retryable: true,
+          retryAfter: Duration.infinity,
+          metadata: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, "v".repeat(100)])),
+          problem: { type: huge, extensions: { password: "hunter2", deep: [[[[[[["x"]]]]]]] } }
+        })
+      )
+      assert.instanceOf(failure, RemoteFailure.RemoteFailure)
+      assert.deepStrictEqual([failure.code, failure.status, failure.hints.length], ["sys.remote_failure", null, 16])
+      assert.deepStrictEqual(Classifier.retryAfterOf(failure), Duration.millis(2 ** 31))
+      const text = JSON.stringify({ ...failure })
+      assert.isBelow(text.length, 100_000)
+      assert.notInclude(text, "hunter2")
+    })
+  )
+})

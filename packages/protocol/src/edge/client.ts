@@ -26,12 +26,12 @@ const pauseOf = (header: string | undefined, now: number): number | undefined =>
 const isProblem = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^\s*application\/problem\+json\s*(;|$)/i.test(contentType)
 
-/** The answer to a HEAD has no body, whatever its headers say. */
+/** The answer to a HEAD has no body, whatever its headers say, and a connection is free when that has been read. */
 const nothing: Came = { text: "", isWhole: true }
 
 /** As much of a response as there is and as came in time. */
 export const came = (response: HttpClientResponse, options: Patience): Effect.Effect<Came> =>
-  response.request.method === "HEAD" ? Effect.succeed(nothing) : textOf(response, options)
+  response.request.method === "HEAD" ? Effect.as(textOf(response, options), nothing) : textOf(response, options)
 
 /** The failure that a response tells of, of which this has come. */
 export const failureIn = (

@@ -3,7 +3,7 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
-import { arrived } from "../remote/decode.ts"
+import { arrived, received } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
 import type { Known } from "../remote/known.ts"
 
@@ -77,7 +77,7 @@ export const client = <Rpcs extends Rpc.Any, const Classes extends ReadonlyArray
   const classes: ReadonlyArray<Known> = known ?? []
   const told = (error: unknown): Effect.Effect<never, unknown> =>
     error instanceof RemoteFailure
-      ? Effect.flatMap(arrived(error, error.failure, classes), Effect.fail)
+      ? Effect.flatMap(arrived(received(error), error.failure, classes), Effect.fail)
       : Effect.fail(error)
   return Effect.map(
     RpcClient.make(group, options),

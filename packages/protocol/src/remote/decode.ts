@@ -1,16 +1,17 @@
 import { Classifier, type Failure, Operation, Redaction } from "@holdfast/core"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { checked } from "../exposure/checked.ts"
 import type { ExposureDecision } from "../exposure/decision.ts"
 import { readGrpc } from "../grpc/decode.ts"
 import { type CarriedFailure, isBounded } from "../snapshot/carried.ts"
 import { limitMetadata } from "../snapshot/limits.ts"
-import { isLabel } from "../snapshot/remote.ts"
+import { isLabel, remoteCode } from "../snapshot/remote.ts"
 import { limitViolations, remember } from "../snapshot/violations.ts"
 import { cut } from "../text.ts"
 import { elsewhere, readGraphQl, readHttp, readJsonRpc, readLog, readRpc, readSnapshot, type Said } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
 import { type Known, rebuild } from "./known.ts"
+import { membersOf } from "./members.ts"
 import { readProblem, readProblemLike } from "./problem.ts"
 import { Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
 
@@ -94,6 +95,23 @@ export const remoteOf = (said: Said): RemoteFailure | undefined => {
     ...(detail === null ? {} : { detail: text(detail) }),
     ...(said.retry_after_ms === undefined ? {} : { retryAfter: pauseIn(said.retry_after_ms) })
   })
+}
+
+/**
+ * A `RemoteFailure` that another program has encoded with its schema, as one that was decoded here: no larger, and as clean.
+ * @internal
+ */
+export const received = ({ detail, problem, retryAfter, ...said }: RemoteFailure): RemoteFailure => {
+  const { extensions, ...named } = problem ?? {}
+  const members = membersOf({ ...extensions, ...named })
+  const pause = retryAfter === undefined ? undefined : Duration.toMillis(retryAfter)
+  const limited: Said = {
+    ...said,
+    detail: detail ?? null,
+    retry_after_ms: pause,
+    ...(members === undefined ? {} : { problem: members })
+  }
+  return remoteOf(limited) ?? remoteOf({ ...limited, code: remoteCode })!
 }
 
 const noPath: ReadonlyArray<string> = []

@@ -36,6 +36,16 @@ const decoderOf = (Class: Known): Decode => {
   return decode
 }
 
+/** Nobody waits longer than that, whatever stands among the fields. */
+const longest = 2 ** 31
+
+/** The pause among the fields that came along, as it would be beside them. */
+const pauseAmong = (data: Readonly<Record<string, unknown>>): { readonly retryAfter?: number } => {
+  const { retryAfter } = data
+  if (retryAfter === "Infinity") return { retryAfter: longest }
+  return typeof retryAfter === "number" ? { retryAfter: Math.min(longest, Math.max(0, retryAfter)) } : {}
+}
+
 /** The declared failure that a remote one is: from the fields that came along, else from what every format says. */
 export const rebuild = (
   remote: Remote,
@@ -50,7 +60,7 @@ export const rebuild = (
   const said = { _tag: Class.declared.tag, ...(detail === undefined ? {} : { detail }), ...pause }
   const full =
     carried?.version === carriedVersion && carried.data?.["_tag"] === Class.declared.tag
-      ? decode({ ...pause, ...carried.data })
+      ? decode({ ...pause, ...carried.data, ...pauseAmong(carried.data) })
       : Option.none<Failure.Any>()
   return Option.getOrUndefined(Option.orElse(full, () => decode(said)))
 }

@@ -26,7 +26,7 @@ const longestType = 2048
 /** The code at the end of a type URI, whatever stands before it. */
 const codeOfType = (type: string | undefined): string | undefined => {
   if (type === undefined || type.length > longestType) return undefined
-  const last = /[^/#:]*$/.exec(type)![0]
+  const last = type.slice(1 + Math.max(...["/", "#", ":"].map((end) => type.lastIndexOf(end))))
   return Failure.isCode(last) ? last : undefined
 }
 
