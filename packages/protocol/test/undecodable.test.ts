@@ -175,3 +175,36 @@ describe("An undecodable answer", () => {
     }
   })
 })
+
+describe("The excerpt of a body that was parsed elsewhere", () => {
+  const cyclic: Record<string, unknown> = { a: 1n }
+  cyclic["self"] = cyclic
+
+  const table: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["is how it begins", { a: [1, "x"] }, `{"a":[1,"x"]}`],
+    ["survives a cycle", cyclic, `{"a":"1","self":"[circular]"}`],
+    ["is nothing of nothing", undefined, ""],
+    ["is nothing of bytes", new Uint8Array([1, 2]), ""]
+  ]
+  for (const [name, body, excerpt] of table) {
+    it(name, () => {
+      assert.strictEqual(refusal(RemoteFailure.decodeRpc, body).excerpt, excerpt)
+    })
+  }
+
+  it("is made without writing all of it down", () => {
+    const read = new Set<PropertyKey>()
+    const items = new Proxy(
+      Array.from({ length: 100_000 }, () => "x"),
+      {
+        get(target, key) {
+          read.add(key)
+          return Reflect.get(target, key) as unknown
+        }
+      }
+    )
+    const { excerpt } = refusal(RemoteFailure.decodeRpc, items)
+    assert.isTrue(excerpt.startsWith(`["x","x"`))
+    assert.isBelow(read.size, 100)
+  })
+})

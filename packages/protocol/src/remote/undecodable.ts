@@ -1,6 +1,7 @@
 import { Failure, type Retryability } from "@holdfast/core"
 import { Schema } from "effect"
 import { schemaVersion } from "../snapshot/schema.ts"
+import { bounded, type Bounds, type Cleaning } from "../json.ts"
 import { cut } from "../text.ts"
 
 const limits = { excerpt: 256, version: 32 } as const
@@ -90,10 +91,14 @@ const retryOf: ReadonlyMap<number, Retryability> = new Map([
   [504, "transient"]
 ])
 
+const bounds: Bounds = { depth: 8, entries: 64, characters: limits.excerpt }
+
+const asIs: Cleaning = { text: cut, masked: () => undefined }
+
 const excerptOf = (body: unknown): string => {
   try {
-    if (body instanceof Uint8Array) return ""
-    return cut((typeof body === "string" ? body : JSON.stringify(body)) ?? "", limits.excerpt)
+    if (body === undefined || body instanceof Uint8Array) return ""
+    return cut(typeof body === "string" ? body : JSON.stringify(bounded(body, bounds, asIs)), limits.excerpt)
   } catch {
     return ""
   }
