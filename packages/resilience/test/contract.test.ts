@@ -12,6 +12,7 @@ import {
   Timeout
 } from "@holdfast/resilience"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, type Layer, Schedule } from "effect"
+import { CircuitBreaker as Persistence } from "effect/persistence"
 import { TestClock } from "effect/testing"
 
 /** A failure that no policy does anything about by default. */
@@ -25,6 +26,9 @@ class Retries extends Retry.Service<Retries>()("contract/Retries") {}
 class Limited extends Timeout.Service<Limited>()("contract/Limited", "1 minute") {}
 class Answered extends Fallback.Service<Answered>()("contract/Answered", { value: "never used" }) {}
 class Guarded extends CircuitBreaker.Service<Guarded>()("contract/Guarded") {}
+
+class Bounded extends RetryBudget.Service<Bounded>()("contract/Bounded", RetryBudget.tokens()) {}
+class Whole extends Policy.Service<Whole>()("contract/Whole", { timeout: "1 minute", retry: {}, circuitBreaker: {} }) {}
 
 type Protect = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, unknown, R>
 
@@ -68,6 +72,14 @@ const policies: ReadonlyArray<readonly [string, Effect.Effect<Protect, unknown>]
     Effect.map(CircuitBreaker.keyed({ name: "contract" }), (keyed) => CircuitBreaker.protect(keyed.get("a")))
   ],
   [
+    "CircuitBreaker, of a fleet",
+    Effect.succeed((self) =>
+      Effect.flatMap(CircuitBreaker.fleet({ name: "contract" }), (fleet) =>
+        CircuitBreaker.protect(self, fleet.get("a"))
+      ).pipe(Effect.scoped, Effect.provide(Persistence.layerStoreMemory()))
+    )
+  ],
+  [
     "Policy, the usual stack",
     Effect.map(
       Policy.make("contract", { timeout: "1 minute", retry: {}, circuitBreaker: {}, attemptTimeout: "30 seconds" }),
@@ -96,7 +108,7 @@ const policies: ReadonlyArray<readonly [string, Effect.Effect<Protect, unknown>]
       (policy) => Policy.protect(policy)
     )
   ],
-  ...[Retries, Limited, Answered, Guarded].map((Service): readonly [string, Effect.Effect<Protect>] => [
+  ...[Retries, Bounded, Limited, Answered, Guarded, Whole].map((Service): readonly [string, Effect.Effect<Protect>] => [
     `a service: ${Service.key}`,
     Effect.succeed((self) =>
       (Service.protect as Protect)(self).pipe(Effect.provide(Service.layer as unknown as Layer.Layer<never>))

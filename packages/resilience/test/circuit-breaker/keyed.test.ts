@@ -120,14 +120,21 @@ describe("a keyed breaker", () => {
 
   it.effect("L11 forgets a circuit that was idle for its time to live, and an open one only after that", () =>
     Effect.gen(function* () {
-      const hosts = yield* make({ openFor: "90 minutes" })
+      const hosts = yield* make({ name: "idle hosts", openFor: "90 minutes" })
+      const gauge = Effect.map(Metric.snapshot, (all) =>
+        all
+          .filter(({ attributes, id }) => id.endsWith(".state") && attributes?.["name"] === "idle hosts")
+          .reduce((sum, { state }) => sum + (state as Metric.GaugeState<number>).value, 0)
+      )
       yield* trip(hosts.get("idle"), 1)
       yield* trip(hosts.get("open"), 2)
       yield* TestClock.adjust(3_599_999)
       assert.strictEqual(yield* hosts.size, 2)
       yield* TestClock.adjust(1)
+      assert.strictEqual(yield* gauge, 1)
       assert.strictEqual(yield* hosts.size, 1)
       yield* TestClock.adjust("90 minutes")
+      assert.strictEqual(yield* gauge, 0)
       assert.strictEqual(yield* hosts.size, 0)
     })
   )
