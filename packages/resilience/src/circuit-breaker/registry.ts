@@ -17,6 +17,11 @@ export class Registry {
   readonly timeToLive: number
   /** Least recently used first, within the grain. */
   readonly #circuits = new Map<string, Machine.Circuit>()
+  /**
+   * Where the search in a full map goes on; everything before it is gone. A search from the front would walk over every
+   * entry that was deleted there since the map last tidied itself.
+   */
+  #rest: MapIterator<[string, Machine.Circuit]> | undefined
 
   constructor(settings: Machine.Settings, capacity: number, timeToLive: number) {
     this.settings = settings
@@ -67,18 +72,28 @@ export class Registry {
 
   #makeRoom(now: number): void {
     const circuits = this.#circuits
-    let left = looks
-    for (const [key, circuit] of circuits) {
-      const isFull = circuits.size >= this.capacity
-      if (this.#isExpired(circuit, now) || (isFull && Machine.isSpare(circuit, now))) {
+    if (circuits.size < this.capacity) {
+      // An iterator that rests keeps the smaller tables of a growing map alive.
+      this.#rest = undefined
+      for (const [key, circuit] of circuits) {
+        if (!this.#isExpired(circuit, now)) return
         circuits.delete(key)
-        if (!isFull) continue
-        return
       }
-      if (!isFull || --left === 0) return
-      // It must stay. At the end it is out of the way of the next search.
+      return
+    }
+    for (let left = looks; left > 0; left--) {
+      const [key, circuit] = this.#leastRecent()
       circuits.delete(key)
+      if (this.#isExpired(circuit, now) || Machine.isSpare(circuit, now)) return
+      // It must stay. At the end it is out of the way of the next search.
       circuits.set(key, circuit)
     }
+  }
+
+  /** Of a map that has entries. What is met is deleted or put at the end, so the rest begins with the front. */
+  #leastRecent(): [string, Machine.Circuit] {
+    let next = this.#rest?.next()
+    if (next === undefined || next.done) next = (this.#rest = this.#circuits.entries()).next()
+    return next.value!
   }
 }
