@@ -74,6 +74,8 @@ export const reconfigure = (self: Circuit, settings: Settings, now: number, draw
       self.trouble.ok = 0
       self.trouble.bad = 0
     }
+    // A probe that left a slot free was not waited for.
+    self.trouble.probeDeadline = Math.max(self.trouble.probeDeadline, now)
   }
   if (before.mode !== settings.mode) setMode(self, settings.mode, now, draw, steps)
 }

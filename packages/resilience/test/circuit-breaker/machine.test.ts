@@ -75,6 +75,49 @@ describe("a half-open circuit", () => {
   })
 })
 
+describe("what hangs", () => {
+  it("B2 is waited for from the last probe that was admitted", () => {
+    const circuit = Machine.make(settings({ trip: { kind: "consecutive", failures: 1 }, concurrent: 2 }))
+    play(circuit, "F")
+    Machine.acquire(circuit, 100, draw, [])
+    Machine.acquire(circuit, 130, draw, [])
+    assert.deepStrictEqual([Machine.stateAt(circuit, 179), Machine.stateAt(circuit, 180)], ["half_open", "open"])
+    const steps: Array<Machine.Step> = []
+    Machine.settle(circuit, 500, draw, steps)
+    assert.deepInclude(steps[0], { to: "open", at: 180, reason: "probes_hung" })
+  })
+
+  it("B2 hangs from the moment on at which other options leave no slot free", () => {
+    const trip: Rule = { kind: "consecutive", failures: 1 }
+    const wide = settings({ trip, concurrent: 2, outOf: 3 })
+    const circuit = Machine.make(wide)
+    play(circuit, "F")
+    Machine.acquire(circuit, 100, draw, [])
+    const steps: Array<Machine.Step> = []
+    Control.reconfigure(circuit, { ...wide, concurrent: 1 }, 300, draw, steps)
+    Machine.settle(circuit, 300, draw, steps)
+    assert.deepStrictEqual(
+      steps.map(({ at, to }) => [to, at]),
+      [["open", 300]]
+    )
+  })
+
+  it("is all counted as slow where a circuit only counts", () => {
+    const trip: Rule = {
+      kind: "slow_rate",
+      threshold: 0.1,
+      window: { kind: "count", size: 10 },
+      minimumCalls: 1,
+      slowerThan: 10,
+      inFlight: true
+    }
+    const circuit = Machine.make(settings({ trip, mode: "metrics_only" }))
+    for (const startedAt of [0, 1, 2]) Machine.acquire(circuit, startedAt, draw, [])
+    Machine.settle(circuit, 100, draw, [])
+    assert.deepInclude(circuit.tally.standing(100)[0], { calls: 3, slow: 3 })
+  })
+})
+
 describe("the machine and a plain model with real timers", () => {
   const event = fc.oneof(
     { weight: 8, arbitrary: fc.constant({ kind: "call" } as const) },
@@ -139,63 +182,76 @@ describe("the machine and a plain model with real timers", () => {
       })
     )
 
+  const reconfigure = fc.record({ kind: fc.constant("reconfigure" as const), to: options })
+
   it("agree on every decision, state and dated transition of any sequence of events", () => {
-    const property = fc.property(options, fc.array(event, { maxLength: 120 }), (chosen, events) => {
-      const model = new Model(chosen)
-      const circuit = Machine.make(chosen)
-      const steps: Array<Machine.Step> = []
-      const tickets: Array<readonly [real: number, at: number, modelled: NonNullable<ReturnType<Model["acquire"]>>]> =
-        []
-      for (const event of events) {
-        switch (event.kind) {
-          case "call": {
-            const real = Machine.acquire(circuit, model.now, draw, steps)
-            const modelled = model.acquire()
-            assert.strictEqual(real < 0, modelled === undefined)
-            if (modelled !== undefined) tickets.push([real, model.now, modelled])
-            break
+    const property = fc.property(
+      options,
+      fc.array(fc.oneof({ weight: 25, arbitrary: event }, reconfigure), { maxLength: 120 }),
+      (chosen, events) => {
+        const model = new Model(chosen)
+        const circuit = Machine.make(chosen)
+        const steps: Array<Machine.Step> = []
+        const tickets: Array<readonly [real: number, at: number, modelled: NonNullable<ReturnType<Model["acquire"]>>]> =
+          []
+        for (const event of events) {
+          switch (event.kind) {
+            case "call": {
+              const real = Machine.acquire(circuit, model.now, draw, steps)
+              const modelled = model.acquire()
+              assert.strictEqual(real < 0, modelled === undefined)
+              if (modelled !== undefined) tickets.push([real, model.now, modelled])
+              break
+            }
+            case "finish": {
+              const [ticket] = tickets.splice(event.which % (tickets.length || 1), 1)
+              if (ticket === undefined) break
+              Machine.release(circuit, ticket[0], ticket[1], event.outcome, event.hint, model.now, draw, steps)
+              model.release(ticket[2], event.outcome, event.hint)
+              break
+            }
+            case "wait":
+              model.advance(event.millis)
+              break
+            case "isolate":
+              Control.isolate(circuit, model.now, draw, steps)
+              model.isolate()
+              break
+            case "end":
+              if (model.isolations === 0) break
+              Control.endIsolation(circuit, model.now, steps)
+              model.endIsolation()
+              break
+            case "mode":
+              Control.setMode(circuit, event.mode, model.now, draw, steps)
+              model.setMode(event.mode)
+              break
+            case "reconfigure": {
+              // How many probes run, and for how long, was decided when they were admitted.
+              const to = { ...event.to, concurrent: chosen.concurrent, maxWait: chosen.maxWait }
+              Control.reconfigure(circuit, to, model.now, draw, steps)
+              model.reconfigure(to)
+              break
+            }
+            case "reset":
+              Control.reset(circuit, model.now, draw, steps)
+              model.reset()
+              break
           }
-          case "finish": {
-            const [ticket] = tickets.splice(event.which % (tickets.length || 1), 1)
-            if (ticket === undefined) break
-            Machine.release(circuit, ticket[0], ticket[1], event.outcome, event.hint, model.now, draw, steps)
-            model.release(ticket[2], event.outcome, event.hint)
-            break
-          }
-          case "wait":
-            model.advance(event.millis)
-            break
-          case "isolate":
-            Control.isolate(circuit, model.now, draw, steps)
-            model.isolate()
-            break
-          case "end":
-            if (model.isolations === 0) break
-            Control.endIsolation(circuit, model.now, steps)
-            model.endIsolation()
-            break
-          case "mode":
-            Control.setMode(circuit, event.mode, model.now, draw, steps)
-            model.setMode(event.mode)
-            break
-          case "reset":
-            Control.reset(circuit, model.now, draw, steps)
-            model.reset()
-            break
+          const inFlight = circuit.trouble?.inFlight ?? 0
+          assert.isTrue(inFlight >= 0 && inFlight <= chosen.concurrent)
+          const generation = circuit.generation
+          Machine.settle(circuit, model.now, draw, steps)
+          assert.isAtLeast(circuit.generation, generation)
+          assert.strictEqual(circuit.state, model.state)
+          assert.strictEqual(circuit.trouble?.openings ?? 0, model.openings)
+          assert.deepStrictEqual(
+            steps.map(({ at, from, to }) => `${from}>${to}@${at}`),
+            model.steps
+          )
         }
-        const inFlight = circuit.trouble?.inFlight ?? 0
-        assert.isTrue(inFlight >= 0 && inFlight <= chosen.concurrent)
-        const generation = circuit.generation
-        Machine.settle(circuit, model.now, draw, steps)
-        assert.isAtLeast(circuit.generation, generation)
-        assert.strictEqual(circuit.state, model.state)
-        assert.strictEqual(circuit.trouble?.openings ?? 0, model.openings)
-        assert.deepStrictEqual(
-          steps.map(({ at, from, to }) => `${from}>${to}@${at}`),
-          model.steps
-        )
       }
-    })
+    )
     assert.doesNotThrow(() => fc.assert(property, { numRuns: 2000 }))
   })
 })

@@ -13,7 +13,7 @@ interface Call {
  * due, and the history is searched instead of counted. Slow and obvious.
  */
 export class Model {
-  readonly settings: Machine.Settings
+  settings: Machine.Settings
   readonly steps: Array<string> = []
   now = 0
   state: Machine.State = "closed"
@@ -174,6 +174,15 @@ export class Model {
     if (wanted === this.state || (wanted === "closed" && automatic.includes(this.state))) return
     this.forget()
     this.enter(wanted)
+  }
+
+  reconfigure(settings: Machine.Settings) {
+    const before = this.settings
+    this.settings = settings
+    const isHalfOpen = this.state === "half_open"
+    if (JSON.stringify(before.trip) !== JSON.stringify(settings.trip) && !isHalfOpen) this.restart(this.state)
+    if (before.successes !== settings.successes || before.outOf !== settings.outOf) this.history = []
+    if (isHalfOpen && this.isFull() && this.now >= this.lastAdmission + settings.maxWait) this.open()
   }
 
   reset() {
