@@ -6,14 +6,13 @@ import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
-import { invalid, under } from "../internal/options.ts"
+import { under } from "../internal/options.ts"
 import type { Running } from "../timeout/limit.ts"
 import { Idempotent } from "./idempotent.ts"
 import type { Plan } from "./plan.ts"
+import { instantOf, type Step, withoutDate } from "./schedule.ts"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
-
-type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, unknown>>>
 
 /** One attempt that did not give what it should. */
 interface Spent {
@@ -36,18 +35,6 @@ const isRejection = (failure: unknown): boolean =>
 class GivenUp extends Context.Service<GivenUp, true>()("@holdfast/resilience/Retry/GivenUp") {}
 
 const givenUp = Context.make(GivenUp, true)
-
-/**
- * What a schedule is told that the time is, beside the monotonic milliseconds: after the last instant that has a date. A
- * schedule counts from its first step, so any origin serves; one that asks the calendar cannot go on, and is found out.
- */
-const beyondDates = 8.64e15 + 1
-
-const needsDate = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some(
-    (reason) =>
-      Cause.isDieReason(reason) && (Cause.isIllegalArgumentError(reason.defect) || reason.defect instanceof RangeError)
-  )
 
 /** One call under a policy. */
 export class Run {
@@ -159,9 +146,9 @@ export class Run {
       return this.#wait(delay, isSpread(backoff.formula), spent, fiber)
     }
     return Effect.flatMap(this.#stepOf(backoff), (step) =>
-      Pull.matchEffect(step(beyondDates + Math.floor(nowOf(fiber)), spent.input), {
+      Pull.matchEffect(step(instantOf(fiber), spent.input), {
         onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, spent, fiber),
-        onFailure: (cause) => Effect.failCause(needsDate(cause) ? this.#refusal(cause) : cause),
+        onFailure: (cause) => Effect.failCause(withoutDate(under(this.plan.at, "backoff"), cause)),
         onDone: () => this.#stop("attempts", spent, fiber)
       })
     )
@@ -194,11 +181,6 @@ export class Run {
       Schedule.toStep(schedule as Schedule.Schedule<unknown, unknown, never, unknown>),
       (step) => (this.#step = step)
     )
-  }
-
-  #refusal(cause: Cause.Cause<unknown>): Cause.Cause<never> {
-    const at = under(this.plan.at, "backoff")
-    return Cause.die(invalid(at, "must be a schedule that does not ask for the date", { cause: Cause.squash(cause) }))
   }
 
   #wait(computed: number, spread: boolean, spent: Spent, fiber: AnyFiber): Any {
