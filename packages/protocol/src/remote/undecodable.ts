@@ -1,4 +1,4 @@
-import { Failure, type Retryability } from "@holdfast/core"
+import { Classifier, Failure } from "@holdfast/core"
 import { Schema } from "effect"
 import { schemaVersion } from "../snapshot/schema.ts"
 import { bounded, type Bounds, type Cleaning } from "../json.ts"
@@ -72,7 +72,8 @@ export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
     super(props, options)
     // Nobody who could say so was reached, but the status says whether to come back.
     const asked = this.retryAfter === undefined ? undefined : "throttled"
-    const retry = (this.status === undefined ? undefined : retryOf.get(this.status)) ?? asked
+    const said = this.status === undefined ? "never" : Classifier.ofStatus(this.status).retry
+    const retry = said === "never" ? asked : said
     if (retry !== undefined) {
       Object.defineProperty(this, Failure.TypeId, { value: { ...UndecodableRemote.declared, retry, severity: "Warn" } })
     }
@@ -82,14 +83,6 @@ export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
 interface UndecodableProps extends Failure.Extras, Fields {
   readonly excerpt: string
 }
-
-const retryOf: ReadonlyMap<number, Retryability> = new Map([
-  [408, "transient"],
-  [429, "throttled"],
-  [502, "transient"],
-  [503, "transient"],
-  [504, "transient"]
-])
 
 const bounds: Bounds = { depth: 8, entries: 64, characters: limits.excerpt }
 
