@@ -61,7 +61,7 @@ export const planOf = (at: At, options: Whole<never, unknown, unknown, unknown>)
 
 /** The failure that another source may make good; none for defects, interruptions and what is not eligible. */
 export const eligible = <E>(cause: Cause.Cause<E>, options: Options<E>, fiber: AnyFiber): Option.Option<E> => {
-  if (Cause.hasDies(cause)) return Option.none()
+  if (Cause.hasDies(cause) || Cause.hasInterrupts(cause)) return Option.none()
   return Option.filter(Cause.findErrorOption(cause), (failure) => {
     const { when } = options
     if (typeof when === "function") return when(failure)

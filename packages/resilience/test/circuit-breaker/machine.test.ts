@@ -102,16 +102,25 @@ describe("what hangs", () => {
     )
   })
 
+  const slow = (slowerThan: number): Rule => ({
+    kind: "slow_rate",
+    threshold: 0.1,
+    window: { kind: "count", size: 10 },
+    minimumCalls: 1,
+    slowerThan,
+    inFlight: true
+  })
+
+  it("opens the circuit when the first of several rules is broken, whichever stands first", () => {
+    const circuit = Machine.make(settings({ trip: { kind: "any_of", rules: [slow(30), slow(10), slow(20)] } }))
+    Machine.acquire(circuit, 5, draw, [])
+    const steps: Array<Machine.Step> = []
+    Machine.settle(circuit, 50, draw, steps)
+    assert.deepInclude(steps[0], { to: "open", at: 15, reason: "slow_rate" })
+  })
+
   it("is all counted as slow where a circuit only counts", () => {
-    const trip: Rule = {
-      kind: "slow_rate",
-      threshold: 0.1,
-      window: { kind: "count", size: 10 },
-      minimumCalls: 1,
-      slowerThan: 10,
-      inFlight: true
-    }
-    const circuit = Machine.make(settings({ trip, mode: "metrics_only" }))
+    const circuit = Machine.make(settings({ trip: slow(10), mode: "metrics_only" }))
     for (const startedAt of [0, 1, 2]) Machine.acquire(circuit, startedAt, draw, [])
     Machine.settle(circuit, 100, draw, [])
     assert.deepInclude(circuit.tally.standing(100)[0], { calls: 3, slow: 3 })

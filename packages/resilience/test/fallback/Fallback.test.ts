@@ -139,6 +139,13 @@ describe("what falls back", () => {
       const both = Cause.combine(Cause.fail(failure()), Cause.die(defect))
       const exit = yield* Effect.exit(Fallback.value(Effect.failCause(both), 1, { when }))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      const stopped = Exit.failCause(Cause.combine(Cause.fail(failure()), Cause.interrupt(1)))
+      assert.deepStrictEqual<unknown>(yield* Effect.exit(Fallback.value(stopped, 1, { when })), stopped)
+      const chain = Fallback.chain([
+        { name: "a", effect: stopped },
+        { name: "b", effect: Effect.succeed(1) }
+      ])
+      assert.deepStrictEqual<unknown>(yield* Effect.exit(chain), stopped)
       const fiber = yield* Effect.forkChild(Fallback.value(Effect.never, 1, { when }), { startImmediately: true })
       yield* Fiber.interrupt(fiber)
       assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
