@@ -1,6 +1,6 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Failure, Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
+import { type ConfigError, Failure, Reasons } from "@holdfast/core"
+import { Backoff, CircuitBreaker, Deadline, Fallback, Policy, Retry, RetryBudget, Timeout } from "@holdfast/resilience"
 import { ConfigProvider, Context, Effect, Layer, Logger } from "effect"
 
 class Refused extends Failure.Tagged<Refused>()("ServiceRefused", {}, { code: "biz.service_test_refused" }) {}
@@ -133,6 +133,16 @@ describe("a path of configuration under which there is nothing", () => {
         )
       )
       seen.length = 0
+      // Where nothing is in code either, the failure says it.
+      const missing: ReadonlyArray<Layer.Layer<never, ConfigError.InvalidValue>> = [
+        Deadline.layerConfig("daedline"),
+        RetryBudget.layerConfig("bugdet")
+      ]
+      for (const layer of missing) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layer))).pipe(Effect.provide(logger))
+        assert.strictEqual(error.actual, "not given")
+      }
+      assert.deepStrictEqual(seen, [])
       const policy = yield* Policy.make("there", { retry: {} })
       yield* Effect.provide(policy.reload("nowhere"), logger)
       yield* Effect.scoped(Layer.build(Retries.layerConfig().pipe(configured({ Retries: {} })))).pipe(

@@ -125,7 +125,9 @@ export const layer = (kind: Kind, options?: Options): Layer.Layer<never, ConfigE
 export const layerConfig = (path: string, options: Options = {}): Layer.Layer<never, ConfigError.InvalidValue> =>
   Layer.effect(
     RetryBudget,
-    Effect.flatMap(readOne(path, kind), (found) => makeAt(placeIn(path), found as Kind, { name: path, ...options }))
+    Effect.flatMap(readOne(path, kind, false), (found) =>
+      makeAt(placeIn(path), found as Kind, { name: path, ...options })
+    )
   )
 
 /** The class that {@link Service} makes. */

@@ -47,7 +47,7 @@ export const Snapshot = Schema.Struct({
   closedFor: Schema.optionalKey(Millis),
   /** The rule for opening, exactly. What it has counted is taken over only by the same rule. */
   rule: Schema.String,
-  counted: Schema.Array(Schema.Array(Schema.Finite))
+  counted: Schema.Array(Schema.Array(Count))
 })
 
 export interface Snapshot extends Schema.Schema.Type<typeof Snapshot> {}

@@ -145,7 +145,9 @@ export const layer = (limit: Duration.Input): Layer.Layer<never, ConfigError.Inv
 export const layerConfig = (path: string, otherwise?: Duration.Input): Layer.Layer<never, ConfigError.InvalidValue> =>
   Layer.effect(
     Deadline,
-    Effect.flatMap(readOne(path, duration), (found) => endingIn(placeIn(path), (found ?? otherwise) as Duration.Input))
+    Effect.flatMap(readOne(path, duration, otherwise !== undefined), (found) =>
+      endingIn(placeIn(path), (found ?? otherwise) as Duration.Input)
+    )
   )
 
 /** The instant at which a time from now is over, or a sooner one that is in force. */

@@ -171,12 +171,18 @@ const find = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, Conf
   )
 
 /**
- * What a form finds under a path of the `ConfigProvider`. Nothing at all is no mistake, but a slip of the pen in the path
- * would look the same.
+ * What a form finds under a path of the `ConfigProvider`. Nothing at all is no mistake where something stands in code, but a
+ * slip of the pen in the path would look the same.
  */
-export const readOne = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
+export const readOne = <A>(
+  path: string,
+  form: Form<A>,
+  isInCode = true
+): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
   Effect.tap(find(path, form), (found) =>
-    found === undefined ? Effect.logInfo(`nothing is configured under ${path}, the options in code hold`) : Effect.void
+    found === undefined && isInCode
+      ? Effect.logInfo(`nothing is configured under ${path}, the options in code hold`)
+      : Effect.void
   )
 
 /** The options of a policy under a path. Other parts of the program may keep settings there, too. */
