@@ -181,13 +181,13 @@ describe("The excerpt of a body that was parsed elsewhere", () => {
   cyclic["self"] = cyclic
 
   const table: ReadonlyArray<readonly [string, unknown, string]> = [
-    ["is how it begins", { a: [1, "x"] }, `{"a":[1,"x"]}`],
-    ["survives a cycle", cyclic, `{"a":"1","self":"[circular]"}`],
-    ["is nothing of nothing", undefined, ""],
-    ["is nothing of bytes", new Uint8Array([1, 2]), ""]
+    ["how it begins", { a: [1, "x"] }, `{"a":[1,"x"]}`],
+    ["a mark where it closes on itself", cyclic, `{"a":"1","self":"[circular]"}`],
+    ["nothing of nothing", undefined, ""],
+    ["nothing of bytes", new Uint8Array([1, 2]), ""]
   ]
   for (const [name, body, excerpt] of table) {
-    it(name, () => {
+    it(`is ${name}`, () => {
       assert.strictEqual(refusal(RemoteFailure.decodeRpc, body).excerpt, excerpt)
     })
   }
