@@ -50,7 +50,8 @@ export type For<O> = Policy<Added<O>, Answers<O>, Needs<O>>
  */
 export const make = <const O extends Options>(
   name: string,
-  options: O
+  // Beside what was inferred, so that an editor finds what each option means.
+  options: Options & O
 ): Effect.Effect<For<O>, ConfigError.InvalidValue> =>
   Effect.suspend(() => buildRecommended(placeOf("Policy", name), name, { path: name, defaults: options }, options))
 
@@ -112,15 +113,16 @@ const stepOf = (step: Step) => ({ step }) as never
  * await Effect.runPromise(program) // => 0
  * ```
  */
-export const fallback = <const O extends FallbackOptions>(options: O): StepFor<{ readonly fallback: O }> =>
-  stepOf({ kind: "fallback", options })
+export const fallback = <const O extends FallbackOptions>(
+  options: FallbackOptions & O
+): StepFor<{ readonly fallback: O }> => stepOf({ kind: "fallback", options })
 
 /** A stage: a limit of time. The outermost one is a deadline for everything inside. The example of {@link ordered} shows it. */
 export const timeout = (options: Duration.Input | Timeout.Options): StepFor<{ readonly timeout: Duration.Input }> =>
   stepOf({ kind: "timeout", options })
 
 /** A stage: doing it again. The example of {@link ordered} shows it. */
-export const retry = <const O extends RetryOptions>(options: O): StepFor<{ readonly retry: O }> =>
+export const retry = <const O extends RetryOptions>(options: RetryOptions & O): StepFor<{ readonly retry: O }> =>
   stepOf({ kind: "retry", options })
 
 /** A stage: a circuit, named as the pipeline. The example of {@link ordered} shows it. */
@@ -194,7 +196,7 @@ export type FromConfig = Added<{
  */
 export const fromConfig = <const O extends Options = {}>(
   name: string,
-  options: { readonly path?: string | undefined; readonly defaults?: O | undefined } = {}
+  options: { readonly path?: string | undefined; readonly defaults?: (Options & O) | undefined } = {}
 ): Effect.Effect<Policy<FromConfig | Added<O>, Answers<O>, Needs<O>>, ConfigError.InvalidValue> => {
   const { defaults = {}, path = name } = options
   return Effect.flatMap(ConfigProvider.ConfigProvider, (provider) =>
@@ -285,7 +287,7 @@ export const Service =
   <Self>() =>
   <const Id extends string, const O extends Options>(
     id: Id,
-    options: O
+    options: Options & O
   ): ServiceClass<Self, Id, Added<O>, Answers<O>, Needs<O>> =>
     serviceOf<Policy<unknown, unknown, unknown>>("Policy", id, {
       make: make<Options>(id, options),

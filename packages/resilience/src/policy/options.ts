@@ -37,6 +37,7 @@ export interface Options {
   readonly fallback?: FallbackOptions | undefined
   /** Time for everything together, waits included. Everything inside sees it as its `Deadline`. */
   readonly timeout?: Duration.Input | Timeout.Options | undefined
+  /** Whatever `Retry.make` takes, except for what judges the results of one effect; its name is the pipeline's. */
   readonly retry?: RetryOptions | undefined
   /**
    * A budget that the retries of all calls are drawn from, such as `RetryBudget.tokens()`. It is the pipeline's own; to share
