@@ -214,6 +214,21 @@ describe("The schema of a failure as a problem", () => {
     assert.deepStrictEqual(Classifier.retryAfterOf(back), Duration.millis(1500))
   })
 
+  it("gives a RemoteFailure for the fields of another version of the class", () => {
+    const problem = ApiEdge.problem(Sold)
+    const sent = Schema.encodeSync(problem)(new Sold({ sku: "A-1", detail: "sold" })) as Record<string, unknown>
+    for (const failure of [
+      { version: 1, data: { _tag: "ApiClientSold", sku: 7 } },
+      { version: 2, data: { _tag: "ApiClientSold", sku: "A-1" } },
+      { version: 1, data: null },
+      7
+    ]) {
+      const back = remote(Schema.decodeUnknownSync(problem)({ ...sent, failure }), "biz.api_client.sold", 409)
+      assert.strictEqual(back.detail, "sold")
+    }
+    assert.instanceOf(Schema.decodeUnknownSync(problem)(sent), Sold)
+  })
+
   it("does not encode what another program failed with where nobody asked", () => {
     assert.throws(() => Schema.encodeSync(ApiEdge.problem(Sold))(another), /RemoteFailure/)
   })

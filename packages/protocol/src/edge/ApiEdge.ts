@@ -54,7 +54,10 @@ const wireOf = <S extends Known>(Class: S, type: string, status: number) => {
     status: Schema.Literal(status),
     code: Schema.Literal(code),
     category: Schema.Literal(category),
-    failure: Schema.optionalKey(Schema.Struct({ version: Schema.Literal(carriedVersion), data: Class }))
+    // Of another version of the class, its fields are as good as none.
+    failure: Schema.optionalKey(Schema.Struct({ version: Schema.Literal(carriedVersion), data: Class })).pipe(
+      Schema.catchDecoding(() => Effect.succeedNone)
+    )
   })
 }
 
