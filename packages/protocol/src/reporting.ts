@@ -8,7 +8,8 @@ import type { Occurrence } from "./snapshot/schema.ts"
 
 const isSilent = (error: unknown): boolean => look(() => ErrorReporter.isIgnored(error), false)
 
-const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
+/** Asked of values that may be hostile. */
+export const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
 
 /** What failed and what was thrown, in order. */
 export const errorsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>

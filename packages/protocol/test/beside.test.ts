@@ -48,6 +48,7 @@ const handlers = HttpApiBuilder.group(Api, "orders", (handlers) =>
 
 const routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api).pipe(Layer.provide(handlers)),
+  HttpRouter.add("GET", "/nothing", Effect.failCause(Cause.fromReasons([])) as Effect.Effect<never>),
   HttpRouter.add("GET", "/both", both(new Gone())),
   HttpRouter.add("GET", "/teapot", both(new Teapot())),
   HttpRouter.add("GET", "/ignored", both(Object.assign(new Gone(), { [ErrorReporter.ignore]: true })))
@@ -133,6 +134,19 @@ layer(served(LogEdge.reporting))("A defect beside a failure", (it) => {
   )
 })
 
+layer(served(LogEdge.reporting))("A cause of nothing", (it) => {
+  it.effect("is a bug, and an entry of level error", () =>
+    Effect.gen(function* () {
+      const { json, status } = yield* get("/nothing")
+      assert.deepStrictEqual([status, json["code"]], [500, "logic.internal_invariant_broken"])
+      assert.deepStrictEqual(
+        logged().map(({ failure, level, occurrence_id }) => [level, failure.code, `urn:occurrence:${occurrence_id}`]),
+        [["ERROR", "logic.internal_invariant_broken", json["instance"]]]
+      )
+    })
+  )
+})
+
 layer(served(LogEdge.reporting))("What HttpApi reports before its edge does", (it) => {
   it.effect("goes by the name that the answer gives it, once", () =>
     Effect.gen(function* () {
@@ -169,6 +183,7 @@ layer(served(Layer.empty))("Where nobody listens", (it) => {
         ["/api/both", 1],
         ["/api/bug", 1],
         ["/both", 1],
+        ["/nothing", 1],
         ["/teapot", 1]
       ] as const) {
         const { json } = yield* get(path)

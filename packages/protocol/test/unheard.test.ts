@@ -4,6 +4,7 @@ import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdf
 import { HttpEdge } from "@holdfast/protocol/http"
 import { Effect, ErrorReporter, Layer, Logger, References, Schema } from "effect"
 import { HttpEffect, type HttpServerResponse } from "effect/http"
+import { values } from "./hostileErrors.ts"
 
 const secret = "hunter2-Zq9x"
 
@@ -71,6 +72,17 @@ describe("a policy and a reporter that are both broken", () => {
     assert.strictEqual(status, 500)
     assert.deepInclude(JSON.parse(body), { code: "biz.not_found", visibility: "internal" })
   })
+})
+
+describe("an answer made by hand", () => {
+  for (const [name, make] of values) {
+    it(`is one for ${name}`, async () => {
+      const handler = HttpEffect.toWebHandler(HttpEdge.response(make(), { carry: "all" }))
+      const response = await handler(new Request("http://localhost/"))
+      assert.isAtLeast(response.status, 400)
+      assert.isString((JSON.parse(await response.text()) as { readonly code: unknown }).code)
+    }, 30_000)
+  }
 })
 
 describe("a title in another language", () => {

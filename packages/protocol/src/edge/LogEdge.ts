@@ -15,7 +15,7 @@ import {
   Tracer
 } from "effect"
 import * as Projection from "../projection/Projection.ts"
-import { errorsOf, isIgnored, naming } from "../reporting.ts"
+import { errorsOf, isCause, isIgnored, naming } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
 import { occurrenceOf } from "../snapshot/happened.ts"
@@ -25,8 +25,6 @@ import { InForce } from "./inForce.ts"
 import { plainText } from "./plain.ts"
 
 const limits = { message: 8192, value: 2048, label: 256, stack: 8192, entries: 64 } as const
-
-const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
 
 const isError = (u: unknown): boolean => look(() => u instanceof Error, false)
 

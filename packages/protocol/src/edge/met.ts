@@ -1,5 +1,6 @@
-import type { Audience, Catalog } from "@holdfast/core"
+import { type Audience, type Catalog, Reasons } from "@holdfast/core"
 import { Cause, Effect } from "effect"
+import { isCause } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { happened } from "../snapshot/happened.ts"
 import { occurring, stamped } from "../snapshot/occurrence.ts"
@@ -43,6 +44,12 @@ const warn = (titles: Catalog.Titles, missing: ErrorSnapshot.Missing | undefined
   return Effect.logWarning(said)
 }
 
+/** A cause of nothing is a bug, and has no place where its name could stand: somebody has to hear of that, too. */
+const causeOf = (error: unknown): Cause.Cause<unknown> => {
+  if (!isCause(error)) return Cause.fail(error)
+  return error.reasons.length > 0 ? error : Cause.die(new Reasons.LogicError({ detail: "failed with an empty cause" }))
+}
+
 /** Looks at a failure that leaves, once for everything that is said about it. */
 export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met> =>
   Effect.gen(function* () {
@@ -54,5 +61,5 @@ export const met = (error: unknown, options: MetOptions = {}): Effect.Effect<Met
     const named = stamped(status === undefined ? made : ErrorSnapshot.withStatus(made, status), occurrence)
     const { locale, missing, snapshot } = ErrorSnapshot.localize(named, { audience, format, locales, titles })
     yield* warn(titles, missing)
-    return { snapshot, locale, cause: happened(Cause.isCause(error) ? error : Cause.fail(error), occurrence) }
+    return { snapshot, locale, cause: happened(causeOf(error), occurrence) }
   })
