@@ -45,9 +45,9 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
   readonly attempts?: number | undefined
   /**
    * The delays: a {@link Backoff}, or a `Schedule`, which may also end the retries. It counts from the first failure, on a
-   * clock that only goes forward, and has no date to ask for: `Schedule.cron` ends the first call that needs a wait with the
-   * defect `ConfigError.InvalidValue`. To know it any earlier, the effects that it may be made of would have to run. Default:
-   * exponential from 100 ms with full jitter, at most 20 s.
+   * clock that only goes forward, and has no date to ask for: `Schedule.cron` ends the first call that needs a wait with its
+   * failure and, beside it, the defect `ConfigError.InvalidValue`. To know it any earlier, the effects that it may be made of
+   * would have to run. Default: exponential from 100 ms with full jitter, at most 20 s.
    */
   readonly backoff?: Backoff | Schedule.Schedule<unknown, E, never, R> | undefined
   /**

@@ -148,10 +148,18 @@ export class Run {
     return Effect.flatMap(this.#stepOf(backoff), (step) =>
       Pull.matchEffect(step(instantOf(fiber), spent.input), {
         onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, spent, fiber),
-        onFailure: (cause) => Effect.failCause(withoutDate(under(this.plan.at, "backoff"), cause)),
+        onFailure: (cause) => this.#unscheduled(spent, withoutDate(under(this.plan.at, "backoff"), cause)),
         onDone: () => this.#stop("attempts", spent, fiber)
       })
     )
+  }
+
+  /** A schedule that cannot go on is a mistake beside the failure, and does not replace it. */
+  #unscheduled(spent: Spent, mistake: Cause.Cause<unknown>): Any {
+    return Effect.matchCauseEffect(spent.end("attempts"), {
+      onFailure: (cause) => Effect.failCause(Cause.combine(cause, mistake)),
+      onSuccess: () => Effect.failCause(mistake)
+    })
   }
 
   #isEligible(

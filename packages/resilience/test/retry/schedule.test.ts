@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigError } from "@holdfast/core"
+import { ConfigError, Reasons } from "@holdfast/core"
 import { Backoff, Policy, Retry } from "@holdfast/resilience"
 import { Cause, Clock, Effect, Exit, Schedule } from "effect"
 import { down, exitAfter } from "./helpers.ts"
@@ -12,7 +12,7 @@ describe("a schedule in place of a backoff", () => {
     ["the longer of a cron and something else", Schedule.max([daily, Schedule.spaced("1 second")])],
     ["a bounded and spread cron", daily.pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))]
   ] as ReadonlyArray<readonly [string, Schedule.Schedule<unknown>]>)(
-    "that asks for the date is a defect that names the option, at the first wait: %s",
+    "that asks for the date is a defect that names the option, beside the failure that was to be retried: %s",
     ([, backoff]) =>
       Effect.gen(function* () {
         const dep = yield* down()
@@ -22,8 +22,9 @@ describe("a schedule in place of a backoff", () => {
           [Policy.protect(dep.call, policy), 'Policy "p".retry.backoff']
         ] as const) {
           const exit = yield* Effect.exit(call)
-          assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-          const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+          const reasons = Exit.isFailure(exit) ? exit.cause.reasons : []
+          assert.instanceOf(reasons.find(Cause.isFailReason)?.error, Reasons.NetworkError)
+          const defect = reasons.find(Cause.isDieReason)?.defect
           assert.instanceOf(defect, ConfigError.InvalidValue)
           assert.deepStrictEqual(
             [defect.path, defect.expected],
@@ -34,12 +35,16 @@ describe("a schedule in place of a backoff", () => {
       })
   )
 
-  it.effect("passes a defect of its own unchanged", () =>
+  it.effect("passes a defect of its own unchanged, beside the failure that was to be retried", () =>
     Effect.gen(function* () {
       const bug = new TypeError("own")
       const backoff = Schedule.spaced("1 second").pipe(Schedule.tap(() => Effect.die(bug)))
       const dep = yield* down()
-      assert.deepStrictEqual(yield* Effect.exit(Retry.retry(dep.call, { backoff })), Exit.die(bug))
+      const exit = yield* Effect.exit(Retry.retry(dep.call, { backoff }))
+      const [failure, defect, ...others] = Exit.isFailure(exit) ? exit.cause.reasons : []
+      assert.instanceOf(failure && Cause.isFailReason(failure) && failure.error, Reasons.NetworkError)
+      assert.strictEqual(defect && Cause.isDieReason(defect) && defect.defect, bug)
+      assert.strictEqual(others.length, 0)
     })
   )
 
