@@ -162,6 +162,29 @@ describe("a snapshot", () => {
     })
   )
 
+  it.effect("counts the time it was put away for a recovery, too", () =>
+    Effect.gen(function* () {
+      const options = {
+        trip: CircuitBreaker.consecutive(1),
+        openFor: Backoff.exponential("10 seconds"),
+        halfOpen: { successes: 1 }
+      }
+      const [before, soon, later] = [yield* make(options), yield* make(options), yield* make(options)]
+      yield* trip(before, 1)
+      yield* TestClock.adjust("10 seconds")
+      yield* CircuitBreaker.protect(works, before)
+      const put = yield* before.snapshot
+      yield* TestClock.adjust("9 seconds")
+      yield* soon.restore(put)
+      yield* trip(soon, 1)
+      assert.strictEqual(seconds((yield* rejectionOf(soon)).retryAfter), 20)
+      yield* TestClock.adjust("1 second")
+      yield* later.restore(put)
+      yield* trip(later, 1)
+      assert.strictEqual(seconds((yield* rejectionOf(later)).retryAfter), 10)
+    })
+  )
+
   it.effect("takes no counts from a rule that only prints like its own", () =>
     Effect.gen(function* () {
       const rate = (threshold: number) => ({
