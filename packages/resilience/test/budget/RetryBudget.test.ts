@@ -109,6 +109,18 @@ describe("a budget", () => {
     })
   )
 
+  it.effect("is not charged for what nobody would retry, a defect and an interruption included", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make(RetryBudget.tokens({ max: 10 }))
+      const charged = (effect: Effect.Effect<unknown, unknown>) =>
+        Effect.andThen(Effect.exit(Retry.retry(effect, { attempts: 1, budget })), budget.left)
+      assert.strictEqual(yield* charged(Effect.fail(new Reasons.NotFound({}))), 5)
+      assert.strictEqual(yield* charged(Effect.die("bug")), 5)
+      assert.strictEqual(yield* charged(Effect.interrupt), 5)
+      assert.strictEqual(yield* charged(fails), 4)
+    })
+  )
+
   it.effect("of the policy goes before the one around", () =>
     Effect.gen(function* () {
       const budget = yield* RetryBudget.make(RetryBudget.tokens({ max: 2 }))

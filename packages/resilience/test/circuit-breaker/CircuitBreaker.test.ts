@@ -72,6 +72,17 @@ describe("CircuitBreaker defaults", () => {
     })
   )
 
+  it.effect("C9 tells it whole milliseconds, and whoever comes back then is let through", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make({ openFor: 100.4 })
+      yield* trip(breaker, 5)
+      const { retryAfter } = yield* rejectionOf(breaker)
+      assert.strictEqual(Duration.toMillis(retryAfter!), 101)
+      yield* TestClock.adjust(retryAfter!)
+      assert.strictEqual(yield* CircuitBreaker.protect(works, breaker), "ok")
+    })
+  )
+
   it.effect("C10 reads half_open when the open time is over, before any call", () =>
     Effect.gen(function* () {
       const breaker = yield* make()

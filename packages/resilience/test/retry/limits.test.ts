@@ -50,10 +50,23 @@ describe("Retry limits", () => {
   it.effect("E8 puts jitter on top of the hint, never below", () =>
     Effect.gen(function* () {
       const policy = Retry.make({ backoff: Backoff.constant("100 millis", { jitter: "full" }) })
+      const instants = new Set<number>()
       for (let seed = 0; seed < 20; seed++) {
         const at = yield* hinted("5 seconds", policy).pipe(Random.withSeed(seed))
         assert.isTrue(at! >= 5000 && at! < 5100)
+        instants.add(at!)
       }
+      assert.strictEqual(instants.size, 20)
+    })
+  )
+
+  it.effect("E8 waits no shorter because of a hint of a time that has passed, jittered or not", () =>
+    Effect.gen(function* () {
+      const policy = Retry.make({ backoff: Backoff.constant("1 second", { jitter: "equal" }) })
+      const hint = (retryAfter: Duration.Input) => hinted(retryAfter, policy).pipe(Random.withSeed("hint"))
+      const plain = yield* hint(0)
+      assert.isTrue(plain! >= 500)
+      assert.approximately((yield* hint(-400))!, plain!, 0.001)
     })
   )
 
@@ -67,6 +80,15 @@ describe("Retry limits", () => {
         dep.call.pipe(Retry.retry(Retry.make({ attempts: 4, backoff: Backoff.constant(100) })))
       )
       assert.strictEqual(error._tag, "CircuitOpen")
+      assert.strictEqual(dep.calls, 1)
+    })
+  )
+
+  it.effect("does not retry a rejection that does not know when to come back, such as that of an operator", () =>
+    Effect.gen(function* () {
+      const isolated = () => Failure.stackless(Reasons.CircuitOpen, { circuit: "db", state: "isolated" })
+      const dep = yield* dependency({ value: 1, failures: 1, failure: isolated })
+      yield* Effect.flip(dep.call.pipe(Retry.retry({ backoff: Backoff.none, maxElapsed: "1 hour" })))
       assert.strictEqual(dep.calls, 1)
     })
   )
