@@ -79,7 +79,8 @@ export const severityOf = (cause: Cause.Cause<unknown>, own?: Classify): Severit
   for (const reason of cause.reasons) {
     if (Cause.isInterruptReason(reason)) continue
     if (Cause.isFailReason(reason)) worst = worse(worst, classify(reason.error, own).severity)
-    else worst = worse(worse(worst, "Error"), isFailure(reason.defect) ? classify(reason.defect, own).severity : "Error")
+    else
+      worst = worse(worse(worst, "Error"), isFailure(reason.defect) ? classify(reason.defect, own).severity : "Error")
   }
   return worst
 }
