@@ -50,6 +50,21 @@ describe("a retry around a retry", () => {
   )
 })
 
+it.effect(
+  "a retry that gives up where the inner one has given up does so, too, when that has wrapped its failure",
+  () =>
+    Effect.gen(function* () {
+      const calls = (nested: "retry" | "give_up") =>
+        Effect.gen(function* () {
+          const dep = yield* down()
+          const inner = dep.call.pipe(Retry.retry({ ...four, exhausted: "wrap" }))
+          yield* Effect.exit(inner.pipe(Retry.retry({ ...four, nested, when: ["RetriesExhausted"] })))
+          return dep.calls
+        })
+      assert.deepStrictEqual([yield* calls("retry"), yield* calls("give_up")], [16, 4])
+    })
+)
+
 describe("an unwanted result", () => {
   it.effect("E16 is retried, and given back before the wait", () =>
     Effect.gen(function* () {
