@@ -235,6 +235,94 @@ describe("Secrets of an error", () => {
   })
 })
 
+describe("What an error is known to hold", () => {
+  const held = (holder: unknown) => [...Report.secretsOf(Object.assign(new Error("x"), { holder }))].toSorted()
+
+  it.each<readonly [string, unknown, ReadonlyArray<string>]>([
+    [
+      "a Map",
+      new Map<unknown, unknown>([
+        ["token", "map-token"],
+        ["a", { key: Redacted.make("map-key") }]
+      ]),
+      ["map-key", "map-token"]
+    ],
+    ["a Set", new Set([{ password: "set-pass" }]), ["set-pass"]],
+    ["Headers", new Headers({ "x-api-key": "head-key", accept: "text/html" }), ["head-key"]],
+    [
+      "a Request",
+      new Request("http://h/", { headers: { authorization: "Bearer req-token-1" } }),
+      ["Bearer req-token-1", "req-token-1"]
+    ],
+    ["a Response", new Response("", { headers: { "x-session-token": "res-token" } }), ["res-token"]],
+    ["cookies", { headers: { cookie: "a=1; sid=0123456789" } }, ["0123456789", "a=1; sid=0123456789"]],
+    ["pairs", [["Authorization", "Basic YWRhOmh1bnRlcjI="]], ["Basic YWRhOmh1bnRlcjI=", "YWRhOmh1bnRlcjI="]],
+    ["a list of secrets", { tokens: ["tok-1", "tok-2"] }, ["tok-1", "tok-2"]]
+  ])("is what is secret by name in %s", (_name, holder, expected) => {
+    assert.deepStrictEqual(held(holder), expected)
+    assert.deepStrictEqual([...Report.secretsOf(holder)].toSorted(), expected)
+  })
+
+  it("are bytes, too, in every form in which they are written", () => {
+    const key = new Uint8Array([0xff, 0x00, 0xfe, 0x10, 0x80, 0x7f])
+    const known = Report.secretsOf(Object.assign(new Error("x"), { key: Redacted.make(key) }))
+    for (const text of ["base64", "base64url", "hex"].map((form) => Buffer.from(key).toString(form as "hex"))) {
+      assert.strictEqual(known.cutFrom(`of ${text}`, "*").replace(/=+$/, ""), "of *")
+    }
+    const text = Report.secretsOf(Object.assign(new Error("x"), { key: Redacted.make(Buffer.from("hunter2")) }))
+    assert.strictEqual(text.cutFrom("bad hunter2", "*"), "bad *")
+  })
+
+  it("is what stands under a secret name in an object that was made a field", () => {
+    const failure = raised(
+      new Reasons.DataError({ detail: "hunter2 and tok-9" }),
+      Operation.doing("x", { fields: { login: { password: "hunter2" } }, metadata: { all: [{ token: "tok-9" }] } })
+    )
+    assert.strictEqual(Report.of(failure).identity.detail, "<redacted> and <redacted>")
+  })
+})
+
+describe("A report under a further policy", () => {
+  const policy = Redaction.make({ keys: ["patient"], slots: ["locator"], mask: "***" })
+  const report = Report.of(
+    raised(
+      new Reasons.DataError({
+        detail: "no ada.lovelace",
+        cause: raised(
+          new Reasons.Timeout({ detail: "of ada.lovelace" }),
+          Operation.doing("ask", { metadata: { patient: "ada.lovelace" } })
+        )
+      }),
+      Operation.doing("look up ada.lovelace", {
+        at: "ward 7",
+        fields: { patient: "ada.lovelace", n: 1 },
+        metadata: { n: 1 }
+      })
+    )
+  )
+
+  it("shows what the policy leaves, wherever it stands", () => {
+    const clean = Report.redact(report, policy)
+    assert.include(JSON.stringify(report), "ada.lovelace")
+    for (const text of [JSON.stringify(clean), Report.verbose(clean)]) {
+      assert.notInclude(text, "ada.lovelace")
+      assert.notInclude(text, "ward 7")
+    }
+    assert.strictEqual(clean.identity.code, report.identity.code)
+    assert.strictEqual(clean.identity.category, report.identity.category)
+    assert.strictEqual(clean.identity.path, "look up *** / ***")
+    assert.deepStrictEqual(clean.contexts[0]?.fields, [
+      ["patient", "***"],
+      ["n", "1"]
+    ])
+  })
+
+  it("is the same once more", () => {
+    const once = Report.redact(report, policy)
+    assert.deepStrictEqual(Report.redact(once, policy), once)
+  })
+})
+
 describe("A secret in a text", () => {
   const secret = "s3cr3tTokenValue9"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Report } from "@holdfast/core"
+import { Failure, Operation, Reasons, Report } from "@holdfast/core"
 import { Cause, Duration, Effect, Redacted, Schema } from "effect"
 import { inspect } from "node:util"
 
@@ -35,6 +35,12 @@ const classes = cases.map(([name, schema], index) => {
   ) as unknown as Schema.Codec<Failure.Any> & (new (props: object) => Failure.Any)
   return [name, Base, cases[index]![2]] as const
 })
+
+class Login extends Failure.Tagged<Login>()(
+  "SensitiveLogin",
+  { password: sensitive(Schema.String) },
+  { code: "biz.sensitive.login" }
+) {}
 
 describe("a secret in a field", () => {
   it.each(classes)("leaves by no door: %s", (_name, Class, value) => {
@@ -93,6 +99,98 @@ describe("a secret in a field", () => {
       assert.notInclude(output, secret)
       assert.notInclude(output, "p4ssw0rd-9")
     }
+  })
+
+  it("stays inside although the failure repeats what only its causes know", () => {
+    class Refused extends Failure.Tagged<Refused>()(
+      "CauseRefused",
+      { user: Schema.String, notes: Schema.optionalKey(Schema.Json) },
+      { code: "biz.sensitive.cause_refused", detail: ({ user }) => `no ${user}` }
+    ) {}
+    const login = new Login({ password: secret })
+    const causes: Readonly<Record<string, unknown>> = {
+      "a failure": login,
+      "a failure under an error": new Error("x", { cause: login }),
+      "one of several": new AggregateError([new Error("x"), login], "y"),
+      "a Cause": Cause.combine(Cause.fail(new Error("x")), Cause.die(login)),
+      "a foreign error that holds a Redacted": Object.assign(new Error("x"), { key: Redacted.make(secret) })
+    }
+    for (const [name, cause] of Object.entries(causes)) {
+      const failure = new Refused({
+        user: `ada ${secret}`,
+        notes: { [`${secret}-x`]: [{ deep: encodeURIComponent(secret) }] },
+        cause
+      })
+      const outputs = [
+        failure.message,
+        String(failure),
+        failure.stack,
+        JSON.stringify(failure),
+        inspect({ ...(failure.toJSON() as object) })
+      ]
+      for (const output of outputs) assert.notInclude(output, secret, name)
+      assert.strictEqual(failure.message, "cause refused: no ada <redacted>", name)
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(failure)), {
+        _tag: "CauseRefused",
+        user: "ada <redacted>",
+        notes: { "<redacted>-x": [{ deep: "<redacted>" }] }
+      })
+    }
+  })
+
+  it("stays inside although only the operation around the failure knows it", () => {
+    const call = Operation.doing(new Reasons.Timeout({ detail: `no answer to ${secret}` }), "call", {
+      fields: { token: secret }
+    })
+    const failure = Effect.runSync(Effect.flip(call))
+    assert.strictEqual(failure.message, "timeout error: no answer to <redacted>")
+    assert.strictEqual(JSON.stringify(failure), `{"_tag":"Timeout","detail":"no answer to <redacted>"}`)
+  })
+
+  it("stays inside by its name alone, wherever the failure repeats it", () => {
+    class Named extends Failure.Tagged<Named>()(
+      "Named",
+      { apiKey: Schema.String, pin: Schema.Number, notes: Schema.optionalKey(Schema.Json) },
+      { code: "biz.sensitive.named", detail: ({ apiKey, pin }) => `${apiKey} and ${pin}` }
+    ) {}
+    const failure = new Named({
+      apiKey: secret,
+      pin: 4711,
+      notes: { login: { password: "p4ss-w0rd" }, of: "p4ss-w0rd" }
+    })
+    assert.strictEqual(failure.message, "named: <redacted> and <redacted>")
+    assert.strictEqual(Report.of(failure).identity.detail, "<redacted> and <redacted>")
+    assert.strictEqual(
+      JSON.stringify(failure),
+      `{"_tag":"Named","apiKey":"<redacted>","pin":"<redacted>","notes":{"login":{"password":"<redacted>"},"of":"<redacted>"}}`
+    )
+  })
+
+  it("is not looked for among more than 256 causes: a message of a failure over so many says nothing", () => {
+    let cause: unknown = new Login({ password: secret })
+    for (let i = 0; i < 254; i++) cause = new Error("x", { cause })
+    assert.strictEqual(new Reasons.DataError({ detail: `a ${secret}`, cause }).message, "data error: a <redacted>")
+    cause = new Error("x", { cause })
+    assert.strictEqual(new Reasons.DataError({ detail: "a", cause }).message, "data error: <redacted>")
+    assert.strictEqual(Report.of(new Reasons.DataError({ detail: "a", cause })).identity.detail, "a")
+  })
+
+  it("does not keep data that goes round in circles from being shown", () => {
+    class Round extends Failure.Tagged<Round>()("Round", { of: Schema.Unknown }, { code: "biz.sensitive.round" }) {}
+    const of: Record<string, unknown> = { a: [1] }
+    of["self"] = of
+    assert.strictEqual(JSON.stringify(new Round({ of })), `{"_tag":"Round","of":{"a":[1],"self":"[circular]"}}`)
+  })
+
+  it("is marked for good: nobody takes the mark away", () => {
+    const { sensitive: names } = Login.declared
+    assert.deepStrictEqual(names, ["password"])
+    assert.throws(() => (names as Array<string>).pop(), TypeError)
+    assert.throws(() => Array.prototype.splice.call(names, 0, 1), TypeError)
+    assert.strictEqual(
+      JSON.stringify(new Login({ password: secret })),
+      `{"_tag":"SensitiveLogin","password":"<redacted>"}`
+    )
   })
 
   it("cannot be added to a failure by extending it", () => {

@@ -59,7 +59,7 @@ export interface Declared<Code extends string = string> {
   readonly grpc: GrpcCode | undefined
   readonly hints: Hints
   /** Names of the fields whose values must not leave in clear text. */
-  readonly sensitive: ReadonlySet<string>
+  readonly sensitive: ReadonlyArray<string>
   /** What happened this time, as the declaration says it; ask `Failure.detailOf` for the text. */
   readonly detail: string | ((fields: never) => string) | undefined
   readonly callSite: boolean
@@ -169,7 +169,7 @@ const defaultSeverity = (category: Category, retry: Retryability): Severity =>
 
 const list = (hints: ReadonlyArray<string> = []): ReadonlyArray<string> => Object.freeze([...hints])
 
-export const resolve = (tag: string, declaration: Declaration<never>, sensitive: ReadonlySet<string>): Declared => {
+export const resolve = (tag: string, declaration: Declaration<never>, sensitive: ReadonlyArray<string>): Declared => {
   checkMembers(tag, declaration)
   const { code } = declaration
   const category = categoryOf(tag, code)

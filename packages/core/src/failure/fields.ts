@@ -91,16 +91,16 @@ const masked = (field: Schema.Struct.Fields[string]): Schema.Struct.Fields[strin
 /** Which fields are secret, and the fields with their encoders replaced by the mask. */
 export const guard = (
   fields: Schema.Struct.Fields
-): { readonly fields: Schema.Struct.Fields; readonly sensitive: ReadonlySet<string> } => {
-  const secret = new Set<string>()
+): { readonly fields: Schema.Struct.Fields; readonly sensitive: ReadonlyArray<string> } => {
+  const secret: Array<string> = []
   const guarded: Record<PropertyKey, Schema.Struct.Fields[string]> = { ...fields }
   for (const key of Object.keys(fields)) {
     const field = fields[key]!
     const redacts = holds(field.ast, isRedacted)
-    if (redacts || holds(field.ast, isMarked)) secret.add(key)
+    if (redacts || holds(field.ast, isMarked)) secret.push(key)
     if (redacts) guarded[key] = masked(field)
   }
-  return { fields: guarded, sensitive: secret }
+  return { fields: guarded, sensitive: Object.freeze(secret) }
 }
 
 const veil = {
@@ -110,8 +110,8 @@ const veil = {
 }
 
 /** The fields as the `detail` function may see them: it cannot print what it is not given. */
-export const view = (instance: object, sensitiveNames: ReadonlySet<string>): Record<string, unknown> => {
-  if (sensitiveNames.size === 0) return instance as Record<string, unknown>
+export const view = (instance: object, sensitiveNames: ReadonlyArray<string>): Record<string, unknown> => {
+  if (sensitiveNames.length === 0) return instance as Record<string, unknown>
   const shown: Record<string, unknown> = { ...instance }
   for (const name of sensitiveNames) {
     if (name in shown) shown[name] = veil

@@ -1,5 +1,8 @@
 import { Duration, Equal, ErrorReporter, Hash } from "effect"
+import { ofError } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
+import { errorsUnder } from "../report/causes.ts"
+import { secretsAmong } from "../report/secrets.ts"
 import { compact } from "./compact.ts"
 import { callSite, type Declared, isMachinery } from "./declaration.ts"
 import { mask, view } from "./fields.ts"
@@ -42,7 +45,8 @@ export const prototypeOf = (declared: Declared): PropertyDescriptorMap => ({
   },
   message: {
     get(this: object) {
-      return withoutOwnSecrets(this as Any, compact(declared.reason, detailOf(this as Any)))
+      const detail = detailOf(this as Any)
+      return compact(declared.reason, detail === null ? null : withoutSecrets(this as Any)(detail))
     },
     configurable: true
   },
@@ -96,17 +100,50 @@ const position: PropertyDescriptor = {
 
 function toJSON(this: Any): unknown {
   const { sensitive } = this[TypeId]
+  const shown: Shown = { text: withoutSecrets(this), isSecretKey: Redaction.standard.isSecretKey }
   const json: Record<string, unknown> = { ...this }
   for (const name of Object.keys(json)) {
-    if (sensitive.has(name) || Redaction.standard.isSecretKey(name)) json[name] = mask
+    if (name === "_tag") continue
+    json[name] = sensitive.includes(name) || shown.isSecretKey(name) ? mask : plain(json[name], shown, [])
   }
-  if (typeof json["detail"] === "string") json["detail"] = withoutOwnSecrets(this, json["detail"])
   return json
 }
 
-/** A text about a failure without what the failure itself knows to be secret: a detail may repeat what it was given. */
-const withoutOwnSecrets = (failure: Any, text: string): string => {
-  return Redaction.secretsOf(failure, failure[TypeId].sensitive).cutFrom(text, mask)
+interface Shown {
+  readonly text: (text: string) => string
+  readonly isSecretKey: (key: string) => boolean
+}
+
+/** Data without secrets. Whatever has a class of its own says itself how it is shown. */
+const plain = (value: unknown, shown: Shown, around: ReadonlyArray<unknown>): unknown => {
+  if (typeof value === "string") return shown.text(value)
+  if (typeof value !== "object" || value === null) return value
+  if (around.includes(value)) return "[circular]"
+  const within = [...around, value]
+  if (Array.isArray(value)) return value.map((item) => plain(item, shown, within))
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, of]) => [
+      shown.text(key),
+      shown.isSecretKey(key) ? mask : plain(of, shown, within)
+    ])
+  )
+}
+
+/** More errors underneath are not searched for secrets, and then no text is shown: a chain has as many messages as errors. */
+const most = 256
+
+/** Takes out of a text about a failure what it, or anything underneath, is known to hold. Looks when there is a text. */
+const withoutSecrets = (failure: Any): ((text: string) => string) => {
+  let known: Redaction.Secrets | "too many" | undefined
+  return (text) => {
+    if (known === undefined) {
+      const errors = errorsUnder(failure, [], most)
+      known = errors.length < most ? secretsAmong(failure, errors, ofError(failure), Redaction.standard) : "too many"
+    }
+    return known === "too many" ? mask : known.cutFrom(text, mask)
+  }
 }
 
 /**

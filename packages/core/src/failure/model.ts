@@ -28,7 +28,7 @@ const isDeclared = (u: unknown): u is Declared => {
     typeof reason === "string" &&
     typeof retry === "string" &&
     typeof hints === "object" &&
-    sensitive instanceof Set
+    Array.isArray(sensitive)
   )
 }
 

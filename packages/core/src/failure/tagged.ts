@@ -139,7 +139,7 @@ export const Tagged =
     const withWire = (fields: Schema.Struct.Fields) => ({ ...fields, ...wireFields })
     const strict = struct.mapFields(withWire, { unsafePreserveChecks: true })
     // A masked value need not satisfy the rules of the real one, so only those who make a failure are held to them.
-    const shape = sensitive.size === 0 ? strict : Schema.Struct(withWire(guarded))
+    const shape = sensitive.length === 0 ? strict : Schema.Struct(withWire(guarded))
     // The constructor's shape is Schema's own; nothing here is visible in the public type.
     const Base = Schema.TaggedError<object>()(tag, shape) as unknown as new (
       props?: object,
@@ -179,7 +179,7 @@ export const Tagged =
         }
         const { cause, position, ...own } = withDuration((props ?? {}) as Extras)
         try {
-          super(sensitive.size === 0 ? own : strict.make(own as never, options), options)
+          super(sensitive.length === 0 ? own : strict.make(own as never, options), options)
         } catch (error) {
           throw invalid(tag, error)
         }

@@ -2,8 +2,9 @@
  * One policy for every exit: which values never leave, whatever way they take. Reports, logs, spans and projections all
  * go through it; nothing has to be switched on.
  */
-import { Context, Redacted } from "effect"
+import { Context } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
+import { collectEntry, collectFrom } from "./holding.ts"
 import { namedGroup, namedValue, type Scanner, scanners, spokenValue, suspicious } from "./scanners.ts"
 import { Secrets } from "./secrets.ts"
 
@@ -29,6 +30,8 @@ export interface Policy {
   readonly mask: string
   /** Places that are masked whole, whatever they hold. */
   readonly slots?: ReadonlySet<Slot>
+  /** What stands for a value under a secret name; `undefined`: the entry is left out. Default: the mask. */
+  readonly conceal?: (secret: string) => string | undefined
 }
 
 /**
@@ -155,68 +158,17 @@ export const Redaction: Context.Reference<Policy> = Context.Reference("@holdfast
   defaultValue: (): Policy => standard
 })
 
-/** A secret shorter than this would mask half of every text it occurs in. */
-const shortest = 4
-
-const collect = (value: unknown, into: Set<string>, depth = 4): void => {
-  const plain = Redacted.isRedacted(value) ? Redacted.value(value) : value
-  if (typeof plain === "object" && plain !== null) {
-    if (depth > 0) for (const inner of Object.values(plain)) collect(inner, into, depth - 1)
-    return
-  }
-  const text = typeof plain === "number" || typeof plain === "bigint" ? String(plain) : plain
-  if (typeof text === "string" && text.length >= shortest && text !== defaultMask) into.add(text)
-}
-
-/** More members than this of one error are not searched for a `Redacted`. */
-const mostMembers = 256
-
-const keysOf = (value: object): ReadonlyArray<string> => {
-  try {
-    return ArrayBuffer.isView(value) ? [] : Object.keys(value)
-  } catch {
-    return []
-  }
-}
-
-/** What links errors is not followed here: each of them is asked for itself. */
-const links: ReadonlySet<string> = new Set(["cause", "errors", "message", "name", "stack"])
-
-/** Adds what is `Redacted` in a value, at any depth, but for other errors. */
-const collectRedacted = (value: unknown, into: Secrets): void => {
-  const pending: Array<unknown> = [value]
-  for (let at = 0; at < pending.length; at++) {
-    const next = pending[at]
-    if (Redacted.isRedacted(next)) collect(next, into)
-    else if (typeof next === "object" && next !== null && !ArrayBuffer.isView(next) && !(next instanceof Error)) {
-      for (const key in next) {
-        if (pending.length >= mostMembers) break
-        if (links.has(key)) continue
-        const inner: unknown = (next as Record<string, unknown>)[key]
-        if (typeof inner === "object" && inner !== null) pending.push(inner)
-      }
-    }
-  }
-}
-
 /**
- * The secrets that a failure is known to hold: its sensitive fields, and anything `Redacted` in the others. They are cut out of
- * every text, because a cause often repeats what it was given. Of any other error, what is `Redacted` in it. Never throws.
+ * Adds what an error is known to hold to `into`: its sensitive fields, what stands under a name that is secret, and anything
+ * `Redacted`. These are cut out of every text, because a cause often repeats what it was given. Never throws.
  */
-export const secretsOf = (failure: object, sensitive: ReadonlySet<string>, into: Secrets = new Secrets()): Secrets => {
-  const keys = keysOf(failure)
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!
-    const isSecret = sensitive.has(key)
-    if (!isSecret && links.has(key)) continue
-    try {
-      const value: unknown = (failure as Record<string, unknown>)[key]
-      if (isSecret) collect(value, into)
-      else if (typeof value === "object" && value !== null && i < mostMembers) collectRedacted(value, into)
-    } catch {
-      // A member that cannot be read shows nothing either.
-    }
-  }
+export const secretsOf = (
+  policy: Policy,
+  error: object,
+  sensitive: ReadonlyArray<string>,
+  into: Secrets = new Secrets()
+): Secrets => {
+  collectFrom(error, sensitive, policy.isSecretKey, into)
   return into
 }
 
@@ -227,12 +179,9 @@ export const secretsOfOperation = (
     readonly fields: ReadonlyArray<readonly [string, string]>
     readonly metadata: Readonly<Record<string, unknown>>
   },
-  into: Set<string>
+  into: Secrets
 ): void => {
   const { fields, metadata } = operation
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i]!
-    if (policy.isSecretKey(field[0])) collect(field[1], into)
-  }
-  for (const key of Object.keys(metadata)) if (policy.isSecretKey(key)) collect(metadata[key], into)
+  for (let i = 0; i < fields.length; i++) collectEntry(fields[i]![0], fields[i]![1], policy, into)
+  for (const key of Object.keys(metadata)) collectEntry(key, metadata[key], policy, into)
 }

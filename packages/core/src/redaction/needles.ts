@@ -23,8 +23,13 @@ export const plainForms = (secret: string): ReadonlyArray<Needle> => {
 const ascii = /^[\0-\x7f]*$/
 
 /** The bytes of a text in UTF-8, a character each. */
-const binaryOf = (text: string): string =>
-  ascii.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text))
+const binaryOf = (text: string): string => (ascii.test(text) ? text : latin(new TextEncoder().encode(text)))
+
+const latin = (bytes: Uint8Array): string => {
+  let binary = ""
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return binary
+}
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
@@ -55,6 +60,19 @@ export const byteForms = (secret: string): ReadonlyArray<Needle> => {
     if (binary.length >= shortest.bytes) writtenForms(binary, forms)
   }
   return Array.from(forms, ([text, isInside]) => ({ text, isInside }))
+}
+
+/** The forms of a secret that is no text: as it is written, and as the text it may be. */
+export const formsOfBytes = (bytes: Uint8Array): Iterable<string> => {
+  if (bytes.length < shortest.bytes) return []
+  const forms = new Map<string, boolean>()
+  try {
+    forms.set(new TextDecoder("utf-8", { fatal: true }).decode(bytes), false)
+  } catch {
+    // It is no text.
+  }
+  writtenForms(latin(bytes), forms)
+  return forms.keys()
 }
 
 const isBase64 = 1

@@ -2,23 +2,20 @@
  * The diagnostic view of one failure: what it is, what the program was doing, and everything underneath, ready to print.
  * Secrets are already gone from it.
  */
-import { read } from "../identity/reading.ts"
 import * as Html from "./html.ts"
 import { of } from "./made.ts"
-import type { Report } from "./model.ts"
+import { isReport, type Report } from "./model.ts"
 import * as Pretty from "./pretty.ts"
 import * as Render from "./render.ts"
 
 export type { PrettyOptions } from "./pretty.ts"
 export type { ChainOptions } from "./render.ts"
 export { isLogged, logged } from "./logged.ts"
-export { fromCause, make, of, type Options, secretsOf } from "./made.ts"
+export { fromCause, make, of, type Options, redact, secretsOf } from "./made.ts"
+export { secretsShown } from "./secrets.ts"
 export { indented, oneLine } from "./render.ts"
 export type { Frame } from "./frames.ts"
 export type { Report } from "./model.ts"
-
-const isReport = (u: unknown): u is Report =>
-  Array.isArray(read(u, "contexts")) && Array.isArray(read(u, "frames")) && read(u, "identity") !== undefined
 
 /** What a renderer takes: a report, or whatever a report can be made of. */
 const reportOf = (input: unknown): Report => (isReport(input) ? input : of(input))

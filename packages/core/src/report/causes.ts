@@ -1,5 +1,6 @@
 import { isFailure } from "../failure/model.ts"
-import { read } from "../identity/reading.ts"
+import { Cause } from "effect"
+import { isCause, read } from "../identity/reading.ts"
 
 /** More errors than this hang together by malice; the rest is left out. */
 const mostErrors = 200_000
@@ -17,6 +18,9 @@ const members = (list: unknown): ReadonlyArray<unknown> | undefined => {
   }
 }
 
+const errorOf = (reason: Cause.Reason<unknown>): unknown =>
+  Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : reason
+
 /** Most errors have nothing underneath, and no bookkeeping is needed to find that out. */
 const isAlone = (error: unknown): boolean => {
   const cause = read(error, "cause")
@@ -25,9 +29,14 @@ const isAlone = (error: unknown): boolean => {
 
 /**
  * The errors underneath `error`, and then `others` (parallel failures) with theirs: nearest first, each once, however
- * they are linked. A `cause` may be an array of several. Linear in their number, and cyclic chains end where they close.
+ * they are linked, and no more than `most`. A `cause` may be an array of several, or a `Cause`, which stands for the errors in it.
+ * Linear in their number, and cyclic chains end where they close.
  */
-export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+export const errorsUnder = (
+  error: unknown,
+  others: ReadonlyArray<unknown>,
+  most = mostErrors
+): ReadonlyArray<unknown> => {
   if (others.length === 0 && isAlone(error)) return []
   const seen = new Set<unknown>([error])
   const found: Array<unknown> = []
@@ -35,20 +44,27 @@ export const errorsUnder = (error: unknown, others: ReadonlyArray<unknown>): Rea
   const push = (causes: ReadonlyArray<unknown>): void => {
     for (let i = causes.length - 1; i >= 0; i--) pending.push(causes[i])
   }
-  const visit = (parent: unknown): void => {
-    if (found.length + pending.length >= mostErrors) return
+  /** Looks at what is underneath, and says whether it is an error itself. */
+  const visit = (parent: unknown): boolean => {
+    const isFull = found.length + pending.length >= most
     // A failure may have a field of that name.
-    if (!isFailure(parent)) push(members(read(parent, "errors")) ?? [])
-    const cause = read(parent, "cause")
+    if (!isFailure(parent)) {
+      if (isCause(parent)) {
+        if (!isFull) push(parent.reasons.map(errorOf))
+        return false
+      }
+      if (!isFull) push(members(read(parent, "errors")) ?? [])
+    }
+    const cause = isFull ? undefined : read(parent, "cause")
     if (cause !== undefined && cause !== null) push(members(cause) ?? [cause])
+    return true
   }
   visit(error)
-  while (pending.length > 0 && found.length < mostErrors) {
+  while (pending.length > 0 && found.length < most) {
     const next = pending.pop()
     if (seen.has(next)) continue
     seen.add(next)
-    found.push(next)
-    visit(next)
+    if (visit(next)) found.push(next)
   }
   return found
 }

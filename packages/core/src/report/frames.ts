@@ -1,4 +1,5 @@
 import type { Category } from "../classification.ts"
+import { cappedMetadata } from "./caps.ts"
 import { detailOf } from "../failure/instance.ts"
 import { isFailure } from "../failure/model.ts"
 import { classify } from "../identity/Classifier.ts"
@@ -34,7 +35,7 @@ const describe = (error: unknown, index: number): Frame => {
   const contexts = ofError(error)
   const path = joinPath(pathOf(contexts))
   const detail = detailOf(error)
-  const metadata = metadataOf(contexts)
+  const metadata = cappedMetadata(metadataOf(contexts))
   return {
     ...base,
     message: reason,

@@ -4,7 +4,7 @@ import { Classifier } from "../identity/Classifier.ts"
 import * as Identity from "../identity/Identity.ts"
 import { type MetadataValue, metadataOf, type OperationContext, ofReason } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
-import { areWhole, capped, cappedContexts, cappedMetadata } from "./caps.ts"
+import { areWhole, capped, cappedContexts, cappedFields, cappedMetadata } from "./caps.ts"
 import { errorsUnder } from "./causes.ts"
 import { type Frame, framesOf } from "./frames.ts"
 import { isCause, read } from "../identity/reading.ts"
@@ -15,10 +15,11 @@ import {
   redactIdentity,
   redactMetadata,
   redactPlace,
+  redactReport,
   type Scrub,
   slotted
 } from "./redact.ts"
-import { secretsAmong } from "./secrets.ts"
+import { secretsAmong, secretsShown } from "./secrets.ts"
 
 /** How a report is made. Inside of an effect use {@link make}, which takes both from the fiber. */
 export interface Options {
@@ -57,7 +58,11 @@ class Built implements Report {
 
   get contexts(): ReadonlyArray<OperationContext> {
     this.#contexts ??= cappedContexts(this.#subject.contexts).map((context, at) =>
-      redactContext(this.#places[at]!, context, this.#scrub)
+      redactContext(
+        this.#places[at]!,
+        { fields: cappedFields(context.fields), metadata: cappedMetadata(context.metadata) },
+        this.#scrub
+      )
     )
     return this.#contexts
   }
@@ -65,7 +70,7 @@ class Built implements Report {
   get metadata(): Readonly<Record<string, MetadataValue>> {
     this.#metadata ??= areWhole(this.#subject.contexts)
       ? cappedMetadata(metadataOf(this.contexts))
-      : redactMetadata(metadataOf(this.#subject.contexts), this.#scrub)
+      : redactMetadata(cappedMetadata(metadataOf(this.#subject.contexts)), this.#scrub)
     return this.#metadata
   }
 
@@ -135,6 +140,25 @@ export const of = (error: unknown, options?: Options): Report => {
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
   const text = known.size === 0 ? clean : (raw: string) => clean(known.cutFrom(raw, policy.mask))
   return new Built(whole.subject, whole.errors, { policy, text })
+}
+
+/**
+ * A report under a further policy, its slots included; code and category stay as they are. Its secrets are what it shows under
+ * secret names. Redacting twice is redacting once.
+ *
+ * @example
+ * ```ts
+ * import { Operation, Reasons, Redaction, Report } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const call = Operation.doing(new Reasons.NotFound({ detail: "no ada.l" }), "call", { fields: { patient: "ada.l" } })
+ * const report = Report.of(Effect.runSync(Effect.flip(call)))
+ * Report.redact(report, Redaction.make({ keys: ["patient"] })).identity.detail // => "no <redacted>"
+ * ```
+ */
+export const redact = (report: Report, redaction: Redaction.Policy): Report => {
+  const known = secretsShown(report, redaction)
+  return redactReport(report, { policy: redaction, text: (text) => redaction.text(text, known) })
 }
 
 /** The report of a `Cause`: its primary reason speaks, the other reasons follow as causes, in order. */

@@ -1,3 +1,4 @@
+import { read } from "../identity/reading.ts"
 import type { Identity } from "../identity/Identity.ts"
 import type { MetadataValue, OperationContext } from "../operation/Operation.ts"
 import type { Frame } from "./frames.ts"
@@ -14,3 +15,6 @@ export interface Report {
   /** The stack of the failure, without its first line, if it has one. */
   readonly stack: string | null
 }
+
+export const isReport = (u: unknown): u is Report =>
+  Array.isArray(read(u, "contexts")) && Array.isArray(read(u, "frames")) && read(u, "identity") !== undefined

@@ -1,14 +1,15 @@
 import { isFailure, leafOf, TypeId } from "../failure/model.ts"
 import { type OperationContext, ofError } from "../operation/Operation.ts"
+import type { Report } from "./model.ts"
 import * as Redaction from "../redaction/Redaction.ts"
 
-const none: ReadonlySet<string> = new Set()
+const none: ReadonlyArray<string> = []
 
-const ofFields = (error: unknown, known: Redaction.Secrets): void => {
+const ofFields = (error: unknown, policy: Redaction.Policy, known: Redaction.Secrets): void => {
   if (isFailure(error)) {
     const leaf = leafOf(error)
-    Redaction.secretsOf(leaf, leaf[TypeId].sensitive, known)
-  } else if (typeof error === "object" && error !== null) Redaction.secretsOf(error, none, known)
+    Redaction.secretsOf(policy, leaf, leaf[TypeId].sensitive, known)
+  } else if (typeof error === "object" && error !== null) Redaction.secretsOf(policy, error, none, known)
 }
 
 const ofContexts = (
@@ -30,19 +31,32 @@ export const secretsAmong = (
   policy: Redaction.Policy
 ): Redaction.Secrets => {
   const known = new Redaction.Secrets()
-  ofFields(error, known)
+  ofFields(error, policy, known)
   ofContexts(contexts, policy, known)
   if (errors.length === 0) return known
   // Causes were mostly raised inside of the same operations.
   let seen: Set<OperationContext> | undefined
   for (const one of errors) {
-    ofFields(one, known)
+    ofFields(one, policy, known)
     const around = ofError(one)
     if (around.length === 0) continue
     seen ??= new Set(contexts)
     const others = around.filter((context) => !seen!.has(context))
     for (const context of others) seen.add(context)
     ofContexts(others, policy, known)
+  }
+  return known
+}
+
+/** What a report shows under names that are secret to a further policy: for texts beside it, which may repeat that. */
+export const secretsShown = ({ contexts, frames, metadata }: Report, policy: Redaction.Policy): Redaction.Secrets => {
+  const known = new Redaction.Secrets()
+  ofContexts(contexts, policy, known)
+  Redaction.secretsOfOperation(policy, { fields: [], metadata }, known)
+  for (const frame of frames) {
+    if (frame.metadata !== undefined) {
+      Redaction.secretsOfOperation(policy, { fields: [], metadata: frame.metadata }, known)
+    }
   }
   return known
 }

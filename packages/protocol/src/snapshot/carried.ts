@@ -79,12 +79,11 @@ export const carry = (
   error: unknown,
   detail: string | null,
   policy: Redaction.Policy,
-  secrets: () => ReadonlySet<string> | undefined
+  secrets: () => Redaction.Secrets
 ): CarriedFailure | undefined => {
   try {
     if (!Failure.isFailure(error)) return undefined
     const known = secrets()
-    if (known === undefined) return undefined
     const leaf = Failure.leafOf(error)
     // What another program said about its failure is no field of the failure; the fields it sent along are.
     const isPassedOn = isRemote(leaf)

@@ -15,8 +15,20 @@ const short = 512
 /** A redaction policy for one snapshot: fails closed, and takes bounded time over all its texts together. */
 export const guard = (policy: Redaction.Policy): Redaction.Policy => {
   let spent = 0
+  const { conceal } = policy
   return {
     ...policy,
+    ...(conceal === undefined
+      ? {}
+      : {
+          conceal: (secret) => {
+            try {
+              return conceal(secret)
+            } catch {
+              return policy.mask
+            }
+          }
+        }),
     isSecretKey: (key) => {
       try {
         return policy.isSecretKey(key.length > maxText ? key.slice(-maxText) : key)

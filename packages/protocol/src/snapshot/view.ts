@@ -22,7 +22,6 @@ import {
   schemaVersion,
   type SourceFrame
 } from "./schema.ts"
-import { secretsIn } from "./secrets.ts"
 import { type Violation, violationsOf } from "./violations.ts"
 
 /**
@@ -136,7 +135,7 @@ export class View implements ErrorSnapshot {
     // One source says whether to come back: a pause before what must not be tried again would be another one.
     const pause = decision.retryable ? Classifier.retryAfterOf(subject.error) : undefined
     if (pause !== undefined) this.retry_after_ms = millis(pause)
-    const secrets = () => secretsIn(error, subject.contexts, guarding)
+    const secrets = () => Report.secretsOf(error, guarding)
     const violations = violationsOf(subject.error, guarding, secrets)
     if (violations.length > 0) this.violations = violations
     if (carry === "all" || (carry === "public" && decision.visibility === "public")) {

@@ -72,7 +72,7 @@ export const remember = (failure: object, violations: ReadonlyArray<Violation>):
 export const violationsOf = (
   error: unknown,
   policy: Redaction.Policy,
-  secrets: () => ReadonlySet<string> | undefined
+  secrets: () => Redaction.Secrets
 ): ReadonlyArray<Violation> => {
   try {
     if (typeof error !== "object" || error === null) return []
@@ -81,7 +81,6 @@ export const violationsOf = (
     const found = own ?? told.get(error) ?? [...ofSchemaError(error), ...ofSchemaError(cause)]
     if (found.length === 0) return []
     const known = secrets()
-    if (known === undefined) return []
     return limitViolations(found, (text) => policy.text(text, known))
   } catch {
     return []
