@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker, Fallback, Policy, Timeout } from "@holdfast/resilience"
 import { advanceTo, assertState } from "@holdfast/resilience/testing"
-import { Clock, Context, type Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Random, Schema } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Metric, Random, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { sleepers } from "./sleepers.ts"
 
 const failure = () => new Reasons.NetworkError({})
 const down = Effect.suspend(() => Effect.fail(failure()))
@@ -113,26 +114,15 @@ describe("composition and telemetry", () => {
         circuitBreaker: {},
         attemptTimeout: "10 seconds"
       }) {}
-      let sleeping = 0
-      const real = yield* Clock.Clock
-      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
-        sleep: (duration: Duration.Duration) =>
-          Effect.suspend(() => {
-            sleeping++
-            return Effect.ensuring(
-              real.sleep(duration),
-              Effect.sync(() => void sleeping--)
-            )
-          })
-      })
+      const sleeping = yield* sleepers
       const inside = Effect.never.pipe(Shared.protect, Effect.provide(Shared.layer))
-      const fiber = yield* Effect.forkChild(Effect.provideService(inside, Clock.Clock, clock), {
+      const fiber = yield* Effect.forkChild(Effect.provideService(inside, Clock.Clock, sleeping.clock), {
         startImmediately: true
       })
       yield* TestClock.adjust(1)
-      assert.isAbove(sleeping, 0)
+      assert.isAbove(sleeping.now, 0)
       yield* Fiber.interrupt(fiber)
-      assert.strictEqual(sleeping, 0)
+      assert.strictEqual(sleeping.now, 0)
     })
   )
 

@@ -194,7 +194,8 @@ export const run = <A, E, R>(
     timer.addObserver((slept) => {
       if (Exit.isFailure(slept) || work.pollUnsafe() !== undefined) return
       forget()
-      resume(Effect.uninterruptible(Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit))))
+      // A caller that is interrupted meanwhile ends interrupted, and waits below.
+      resume(Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit)))
     })
     return Effect.suspend(() => {
       timer.interruptUnsafe()

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Reasons } from "@holdfast/core"
 import { Backoff, Deadline, Retry, Timeout } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
-import { Clock, Duration, Effect, Fiber, Option } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 
 const failure = () => new Reasons.NetworkError({})
@@ -71,6 +71,16 @@ describe("a deadline", () => {
         Deadline.within("1 minute")
       )
       assert.strictEqual((yield* timed(early))[0].message, "deadline exceeded: elsewhere")
+    })
+  )
+
+  it.effect("takes no defect for its own end, even beside a failure that a deadline made", () =>
+    Effect.gen(function* () {
+      const both = Cause.combine(Cause.fail(new Reasons.DeadlineExceeded({})), Cause.die("bug"))
+      const work = Effect.sleep("2 seconds").pipe(Effect.andThen(Effect.failCause(both)), Effect.uninterruptible)
+      const fiber = yield* Effect.forkChild(Effect.exit(Deadline.within(work, "1 second")))
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual<unknown>(yield* Fiber.join(fiber), Exit.failCause(both))
     })
   )
 

@@ -5,6 +5,7 @@ import { dependency, type Script } from "@holdfast/resilience/testing"
 import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random, Schedule } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
+import { sleepers } from "../sleepers.ts"
 import type { Compiled } from "../../src/policy/stage.ts"
 import { nest } from "../../src/policy/run.ts"
 
@@ -209,6 +210,25 @@ describe("the fused stack and the same stages around each other", () => {
     ),
     attemptTimeout: fc.option(fc.constantFrom("2 seconds", "3 seconds"), { nil: undefined })
   })
+
+  it.effect("leave no timer running, whether an attempt waits or not", () =>
+    Effect.gen(function* () {
+      const sleeping = yield* sleepers
+      const options = { timeout: "1 minute", retry: { attempts: 3, backoff: Backoff.none } } as const
+      const policy = yield* Policy.make("same", options)
+      const fails = Effect.fail(failure())
+      const steps = [Effect.andThen(Effect.sleep("1 second"), fails), fails, Effect.succeed("ok")]
+      const dep = yield* dependency({ value: "after", steps })
+      const call = yield* Policy.protect(dep.call, policy).pipe(
+        Effect.provideService(Clock.Clock, sleeping.clock),
+        Effect.forkChild({ startImmediately: true })
+      )
+      assert.strictEqual(sleeping.now, 2)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(call), "ok")
+      assert.strictEqual(sleeping.now, 0)
+    })
+  )
 
   it.effect("name the total when an attempt ends at the very instant of it, and blame nobody inside", () =>
     Effect.gen(function* () {

@@ -3,6 +3,7 @@ import { Classifier, Reasons } from "@holdfast/core"
 import { Timeout } from "@holdfast/resilience"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { sleepers } from "../sleepers.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
@@ -136,30 +137,34 @@ describe("Timeout", () => {
 
   it.effect("G9 stops its timer at once when the caller is interrupted, however long the finalizers take", () =>
     Effect.gen(function* () {
-      let sleeping = 0
-      const real = yield* Clock.Clock
-      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
-        sleep: (duration: Duration.Duration) =>
-          Effect.suspend(() => {
-            sleeping++
-            return Effect.ensuring(
-              real.sleep(duration),
-              Effect.sync(() => void sleeping--)
-            )
-          })
-      })
+      const sleeping = yield* sleepers
       const finalizing = yield* Deferred.make<void>()
       const work = Effect.never.pipe(Effect.onInterrupt(() => Deferred.await(finalizing)))
       const fiber = yield* Effect.forkChild(
-        work.pipe(Timeout.timeout("1 second"), Effect.provideService(Clock.Clock, clock)),
+        work.pipe(Timeout.timeout("1 second"), Effect.provideService(Clock.Clock, sleeping.clock)),
         { startImmediately: true }
       )
-      assert.strictEqual(sleeping, 1)
+      assert.strictEqual(sleeping.now, 1)
       const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
       yield* TestClock.adjust(0)
-      assert.strictEqual(sleeping, 0)
+      assert.strictEqual(sleeping.now, 0)
       yield* Deferred.succeed(finalizing, undefined)
       yield* Fiber.join(interrupting)
+    })
+  )
+
+  it.effect("waits for the finalizers of what it stops, also when the caller is interrupted meanwhile", () =>
+    Effect.gen(function* () {
+      const work = Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds"))
+      const fiber = yield* start(Timeout.timeout(work, "1 second"))
+      yield* TestClock.adjust("2 seconds")
+      const interrupting = yield* start(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("3999 millis")
+      assert.isUndefined(exitOf(fiber))
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(interrupting)
+      const exit = exitOf(fiber)!
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), String(exit))
     })
   )
 
