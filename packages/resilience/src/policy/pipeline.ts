@@ -145,13 +145,15 @@ export class Pipeline extends Pipeable.Class implements Policy {
     options: Effect.Effect<Options, ConfigError.InvalidValue>,
     at: At
   ): Effect.Effect<void, ConfigError.InvalidValue> {
-    return Effect.gen({ self: this }, function* () {
-      const taken = yield* options
-      yield* refusing(() => checkWhole(at, taken))
-      this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts.living)
-      this.#measures = taken.measure ?? this.#measures
-      this.protect = this.#protection()
-    }).pipe(this.#oneAtATime.withPermit, Effect.uninterruptible)
+    const take = (taken: Options) =>
+      Effect.gen({ self: this }, function* () {
+        yield* refusing(() => checkWhole(at, taken))
+        this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts.living)
+        this.#measures = taken.measure ?? this.#measures
+        this.protect = this.#protection()
+      })
+    // Whoever reads may have to wait, and may be stopped; what was read is taken as a whole.
+    return this.#oneAtATime.withPermit(Effect.flatMap(options, (taken) => Effect.uninterruptible(take(taken))))
   }
 
   override toString(): string {

@@ -35,9 +35,8 @@ const runsBetween = ({ backoff, discard, onRetry }: RetryPlan): boolean =>
 const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Stack | undefined => {
   const found: Array<Compiled | undefined> = [undefined, undefined, undefined, undefined]
   let slot = 0
-  for (const [i, stage] of stages.entries()) {
-    // A lone timeout in front of anything is the total; behind it, or alone and innermost of all, it is the attempt's.
-    if (stage.kind === "timeout" && i > 0) slot = Math.max(slot, 1)
+  for (const stage of stages) {
+    // A timeout in front of everything is the total; behind anything it is the attempt's.
     while (slot < order.length && order[slot] !== stage.kind) slot++
     if (slot === order.length) return undefined
     found[slot++] = stage
@@ -99,7 +98,7 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
         : retried(fiber, self, outer, startedAt, Infinity)
     }
     const endsAt = startedAt + total.after
-    const isSooner = endsAt < outer
+    const isSooner = endsAt <= outer
     const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
     const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)

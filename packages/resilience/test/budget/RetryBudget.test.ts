@@ -77,6 +77,14 @@ describe("the rule of Finagle", () => {
     assert.deepStrictEqual([budget.retry(0), budget.retry(0), budget.retry(0)], [true, true, false])
   })
 
+  it("F2 allows three retries for ten calls where a third of a deposit is no exact number", () => {
+    const budget = open({ kind: "window", percent: 0.3, minPerSecond: 0, timeToLive: 10_000 })
+    for (let i = 0; i < 10; i++) budget.call(0)
+    assert.strictEqual(budget.left(0), 3)
+    const granted = Array.from({ length: 4 }, () => budget.retry(0))
+    assert.deepStrictEqual(granted, [true, true, true, false])
+  })
+
   it("F3 lets what nobody spends expire", () => {
     const budget = ledger()
     for (let i = 0; i < 10; i++) budget.call(0)

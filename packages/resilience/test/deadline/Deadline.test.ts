@@ -74,6 +74,17 @@ describe("a deadline", () => {
     })
   )
 
+  it.effect("that is as soon as the one outside leaves it to that to be named", () =>
+    Effect.gen(function* () {
+      const ends = Effect.never.pipe(Deadline.within("1 second"), Effect.flip)
+      const fiber = yield* Effect.forkChild(Effect.provideServiceEffect(ends, Deadline.Deadline, now("1 second")), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Timeout")
+    })
+  )
+
   it.effect("takes no defect for its own end, even beside a failure that a deadline made", () =>
     Effect.gen(function* () {
       const both = Cause.combine(Cause.fail(new Reasons.DeadlineExceeded({})), Cause.die("bug"))
@@ -123,6 +134,8 @@ describe("a deadline", () => {
   it.effect("can be a layer", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* left.pipe(Effect.provide(Deadline.layer("2 seconds"))), Option.some(2000))
+      const later = left.pipe(Effect.provide(Deadline.layer("2 seconds")))
+      assert.deepStrictEqual(yield* later.pipe(Deadline.within("1 second")), Option.some(1000))
     })
   )
 })

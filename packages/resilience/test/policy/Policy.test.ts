@@ -112,6 +112,28 @@ describe("a pipeline", () => {
     })
   )
 
+  it.effect("leaves finalizers behind at its total time if it is told to", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", {
+        timeout: { after: "1 second", disconnect: true },
+        retry: {},
+        attemptTimeout: "500 millis"
+      })
+      const work = Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds"))
+      assert.strictEqual((yield* observed(Policy.protect(work, policy)))[1], 1000)
+    })
+  )
+
+  it.effect("leaves it to a deadline around it that is as soon to be named", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("payments", { timeout: "1 second", retry: {} })
+      const deadline = Number(yield* Clock.monotonicTimeNanos) / 1e6 + 1000
+      const call = Policy.protect(Effect.never, policy).pipe(Effect.provideService(Deadline.Deadline, deadline))
+      const [exit, at] = yield* observed(call)
+      assert.deepStrictEqual([failureOf(exit)._tag, at], ["Timeout", 1000])
+    })
+  )
+
   it.effect("does not begin a wait that its total time would cut", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.make("payments", {
@@ -178,6 +200,10 @@ it.effect("L14 a pipeline that measures records every attempt and the whole call
     yield* policy.reconfigure({ retry: {} })
     yield* Policy.protect(Effect.void, policy)
     assert.deepStrictEqual(yield* durations, series)
+    yield* policy.reconfigure({ retry: {}, measure: true })
+    yield* policy.reconfigure({ retry: {} })
+    yield* Policy.protect(Effect.void, policy)
+    assert.notDeepEqual(yield* durations, series)
   })
 )
 

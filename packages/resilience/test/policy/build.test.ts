@@ -313,6 +313,8 @@ describe("reloading", () => {
       const policy = yield* Policy.make("p", { timeout: "1 second", circuitBreaker: {} })
       const before = String(policy)
       yield* Effect.flip(policy.reconfigure({ circuitBreaker: { openFor: 0 } }))
+      const unknown = yield* Effect.flip(policy.reconfigure({ timeuot: "1 second", retry: {} } as Policy.Options))
+      assert.strictEqual(unknown.path, 'Policy "p".timeuot')
       yield* Effect.flip(policy.reload().pipe(Effect.provide(from({ p: { timeout: "soon" } }))))
       assert.strictEqual(String(policy), before)
     })

@@ -214,6 +214,39 @@ describe("a reload", () => {
     })
   )
 
+  it.effect("that takes its time is not overtaken by a later one", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("p", { timeout: "1 minute" })
+      const slow = ConfigProvider.make((path) =>
+        Effect.andThen(Effect.sleep("1 second"), from({ p: { timeout: "2 minutes" } }).load(path))
+      )
+      const first = yield* Effect.forkChild(
+        Effect.provideService(policy.reload(), ConfigProvider.ConfigProvider, slow),
+        { startImmediately: true }
+      )
+      const second = yield* Effect.forkChild(policy.reconfigure({ timeout: "3 minutes" }), { startImmediately: true })
+      // Every option is a question of its own.
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.joinAll([first, second])
+      assert.strictEqual(String(policy), "p: Timeout(3m)")
+    })
+  )
+
+  it.effect("that hangs can be stopped, and stops no other", () =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make("p", { timeout: "1 minute" })
+      const hung = ConfigProvider.make(() => Effect.never)
+      const reload = yield* Effect.forkChild(
+        Effect.provideService(policy.reload(), ConfigProvider.ConfigProvider, hung),
+        { startImmediately: true }
+      )
+      const next = yield* Effect.forkChild(policy.reconfigure({ timeout: "3 minutes" }), { startImmediately: true })
+      yield* Fiber.interrupt(reload)
+      yield* Fiber.join(next)
+      assert.strictEqual(String(policy), "p: Timeout(3m)")
+    })
+  )
+
   it.effect("that is refused changes nothing, the living circuit included", () =>
     Effect.gen(function* () {
       const policy = yield* Policy.make("p", {
