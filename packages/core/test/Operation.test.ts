@@ -273,6 +273,24 @@ describe("Operation.pathOf", () => {
 
   it("escapes the separator inside of a segment", () => {
     assert.strictEqual(Operation.joinPath(["a / b", "c"]), "a \\/ b / c")
+    assert.strictEqual(Operation.joinPath(["a \\/ b", "/ c"]), "a \\\\/ b / \\/ c")
+  })
+
+  it("leaves segments as they are that only contain slashes", () => {
+    for (const segment of ["/", "/orders/7", "GET /", "a/b", "C:\\temp", "\\/", "a /b", "a/ b"]) {
+      assert.strictEqual(Operation.joinPath([segment, "x"]), `${segment} / x`)
+    }
+  })
+
+  it("is taken apart into the segments that it was made of, whatever they are", () => {
+    const part = fc.constantFrom("", "/", " ", "\\", "a", " / ", " \\/ ", "/ ", " /")
+    const segment = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(""))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(segment, fc.string()), { minLength: 1, maxLength: 5 }), (segments) => {
+        assert.deepStrictEqual(Operation.splitPath(Operation.joinPath(segments)!), segments)
+      }),
+      { numRuns: 2000 }
+    )
   })
 })
 

@@ -147,24 +147,45 @@ export const pathOf = (contexts: ReadonlyArray<OperationContext>): ReadonlyArray
   return segments
 }
 
-const escaped = (segment: string): string => (segment.includes(" / ") ? segment.replaceAll(" / ", " \\/ ") : segment)
+/** A slash that would be taken for a separator, between blanks or first of all, with the backslashes that are there already. */
+const lone = /(^| )(\\*)\/(?= )/g
 
-/** The segments as one text. A separator inside of a segment is escaped, so that the text can be taken apart again. */
-export const joinPath = (segments: ReadonlyArray<string>): string | null =>
-  segments.length === 0 ? null : segments.map(escaped).join(" / ")
+const escaped = (segment: string): string => (segment.includes("/ ") ? segment.replace(lone, "$1\\$2/") : segment)
+
+const loneEscaped = /(^| )\\(\\*)\/(?= )/g
+
+const separator = " / "
 
 /**
- * The segments of a path that was joined to one text.
+ * The segments as one text. What looks like a separator inside of a segment is escaped with a backslash, so that the text can be
+ * taken apart again.
+ */
+export const joinPath = (segments: ReadonlyArray<string>): string | null =>
+  segments.length === 0 ? null : segments.map(escaped).join(separator)
+
+/**
+ * The segments of a path that was joined to one text: whatever they are, the same come back.
  *
  * @example
  * ```ts
  * import { Operation } from "@holdfast/core"
  *
  * Operation.splitPath("place order / write a \\/ b") // => ["place order", "write a / b"]
+ * Operation.splitPath("GET / / load") // => ["GET /", "load"]
  * ```
  */
-export const splitPath = (path: string): ReadonlyArray<string> =>
-  path.split(" / ").map((segment) => segment.replaceAll(" \\/ ", " / "))
+export const splitPath = (path: string): ReadonlyArray<string> => {
+  const segments: Array<string> = []
+  let end = path.length
+  // From the end, because a segment may end like a separator, but not begin like one.
+  while (end >= 0) {
+    const at = end < separator.length ? -1 : path.lastIndexOf(separator, end - separator.length)
+    const start = at < 0 ? 0 : at + separator.length
+    segments.push(path.slice(start, end).replace(loneEscaped, "$1$2/"))
+    end = at
+  }
+  return segments.toReversed()
+}
 
 const nothing: Readonly<Record<string, MetadataValue>> = Object.freeze(
   Object.create(null) as Record<string, MetadataValue>

@@ -5,10 +5,14 @@
 import { Context } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
 import { collectEntry, collectFrom } from "./holding.ts"
+import type { Conceal } from "./modes.ts"
+import { readings } from "./reading.ts"
 import { namedGroup, namedValue, type Scanner, scanners, spokenValue, suspicious } from "./scanners.ts"
 import { Secrets } from "./secrets.ts"
+import { replaced, type Span } from "./spans.ts"
 
 export type { Scanner } from "./scanners.ts"
+export { type Conceal, drop, keepLast, keyedHash } from "./modes.ts"
 export { Secrets } from "./secrets.ts"
 
 /**
@@ -98,8 +102,9 @@ const ready = (secrets: Iterable<string>): Secrets => (secrets instanceof Secret
  * - `keys`: more names to treat as secret, beside {@link defaultKeys}. Default: none.
  * - `scanners`: more shapes to look for in every text, beside the built-in ones. Default: none.
  * - `mask`: what replaces a secret. Default: `<redacted>`.
- * - `conceal`: what replaces a secret that was found by its shape or its name, if it should leave a trace: the end of it
- *   ({@link keepLast}), a keyed hash to correlate by. Default: the mask.
+ * - `conceal`: what replaces a secret that was found by its shape or its name, if not the mask: nothing ({@link drop}), the end
+ *   of it ({@link keepLast}), a keyed hash to correlate by ({@link keyedHash}). Where a known secret is repeated the mask stands.
+ *   Default: the mask.
  * - `slots`: places that are masked whole. Default: none.
  *
  * A scanner or `conceal` that throws masks the whole text.
@@ -108,7 +113,7 @@ export const make = (options?: {
   readonly keys?: ReadonlyArray<string>
   readonly scanners?: ReadonlyArray<Scanner>
   readonly mask?: string
-  readonly conceal?: (secret: string) => string
+  readonly conceal?: Conceal
   readonly slots?: ReadonlyArray<Slot>
 }): Policy => {
   const mask = options?.mask ?? defaultMask
@@ -119,36 +124,44 @@ export const make = (options?: {
   })
   const own = options?.scanners ?? []
   const shapes = [...scanners, namedGroup(isSecretKey), namedValue(isSecretKey), spokenValue(isSecretKey), ...own]
-  const conceal = options?.conceal ?? (() => mask)
+  const conceal = options?.conceal
+  const instead = (secret: string): string => conceal?.(secret, mask) ?? mask
+  /** What has the shape of a secret in a text, and has not been concealed before. */
+  const shaped = (text: string, found: (start: number, end: number, instead: string) => void): void => {
+    for (const { find, pattern } of suspicious.test(text) ? shapes : own) {
+      for (const match of text.matchAll(pattern)) {
+        const secret = find(...(match as unknown as readonly [string, ...ReadonlyArray<string>]))
+        if (secret === undefined || secret === mask) continue
+        const concealed = instead(secret)
+        // The secret is the last thing in its match that reads like it: `?key=key`.
+        const start = match.index + match[0].lastIndexOf(secret)
+        if (concealed !== secret) found(start, start + secret.length, concealed)
+      }
+    }
+  }
   return {
     mask,
     slots: new Set(options?.slots),
     isSecretKey,
+    ...(conceal === undefined ? {} : { conceal: (secret) => conceal(secret, mask) }),
     text: (text, known) => {
       try {
-        let clean = known === undefined ? text : ready(known).cutFrom(text, mask)
-        for (const { find, pattern } of suspicious.test(clean) ? shapes : own) {
-          clean = clean.replace(pattern, (match: string, ...groups: ReadonlyArray<string>) => {
-            const secret = find(match, ...groups)
-            if (secret === undefined || secret === mask) return match
-            // The secret is the last thing in its match that reads like it: `?key=key`.
-            const at = match.lastIndexOf(secret)
-            return `${match.slice(0, at)}${conceal(secret)}${match.slice(at + secret.length)}`
+        const clean = known === undefined ? text : ready(known).cutFrom(text, mask)
+        const spans: Array<Span> = []
+        shaped(clean, (start, end, concealed) => spans.push({ start, end, instead: concealed }))
+        for (const reading of readings(clean)) {
+          shaped(reading.text, (from, to, concealed) => {
+            const [start, end] = reading.origin(from, to)
+            spans.push({ start, end, instead: concealed })
           })
         }
-        return clean
+        return replaced(clean, spans, mask)
       } catch {
         return mask
       }
     }
   }
 }
-
-/** Conceals all but the last characters of a secret, and all of one that is not at least twice as long. */
-export const keepLast =
-  (characters: number) =>
-  (secret: string): string =>
-    secret.length < characters * 2 ? defaultMask : `…${secret.slice(secret.length - characters)}`
 
 /** The default policy. */
 export const standard: Policy = make()

@@ -160,14 +160,14 @@ const isJson = (text: string): boolean => {
 
 /** Adds what stands under secret names, also in a text that is JSON: an object that was made a field is one. */
 export const collectEntry = (key: string, value: unknown, policy: Policy, into: Secrets): void => {
-  if (policy.isSecretKey(key)) {
-    // What has been concealed is shown, and no secret.
-    if (value !== policy.mask && policy.conceal?.(String(value)) !== value) collect(value, into)
-  } else if (typeof value === "string" && isJson(value)) {
-    try {
+  try {
+    if (policy.isSecretKey(key)) {
+      // What has been concealed is shown, and no secret.
+      if (value !== policy.mask && policy.conceal?.(String(value)) !== value) collect(value, into)
+    } else if (typeof value === "string" && isJson(value)) {
       collectWithin(JSON.parse(value) as object, policy.isSecretKey, into)
-    } catch {
-      // It is none.
     }
+  } catch {
+    // It is no JSON; or the policy fails, and then shows nothing.
   }
 }

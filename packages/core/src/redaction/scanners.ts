@@ -55,7 +55,7 @@ export const spokenValue = (isSecretKey: (key: string) => boolean): Scanner => (
 
 /** What a text must hold for any of {@link scanners} to find something: one look that spares most texts seven. */
 export const suspicious =
-  /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|xox|sk_|\d{4}|[\w"']\s{0,2}[:=]|--\w|r%20|c%20/i
+  /-----BEGIN|\b(?:bearer|basic)\s|:\/\/|[?&][\w.-]*=|eyJ|A[KS]IA|gh[pousr]_|github_pat_|glpat-|npm_|AIza|xox|sk[_-]|SG\.|\d{4}|[\w"']\s{0,2}[:=]|--\w|r%20|c%20/i
 
 export const scanners: ReadonlyArray<Scanner> = [
   {
@@ -85,7 +85,7 @@ export const scanners: ReadonlyArray<Scanner> = [
   {
     name: "cloud key",
     pattern:
-      /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,255}\b|\bxox[abprs]-[\w-]{10,255}|\bsk_(?:live|test)_\w{10,255}/g,
+      /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,255}\b|\bxox[abprs]-[\w-]{10,255}|\bsk_(?:live|test)_\w{10,255}|\bgithub_pat_\w{22,255}|\bglpat-[\w-]{20,255}|\bnpm_[A-Za-z0-9]{36}\b|\bAIza[\w-]{35}|\bsk-(?:ant-|proj-)[\w-]{20,255}|\bSG\.[\w-]{16,64}\.[\w-]{16,64}/g,
     find: whole
   },
   {

@@ -1,5 +1,6 @@
 import { byteForms, mayHoldBytes, type Needle, plainForms } from "./needles.ts"
 import { type Reading, readings, TooMuch } from "./reading.ts"
+import { replaced, type Span } from "./spans.ts"
 import { Effort, Search } from "./search.ts"
 
 /** More secrets than this are not told apart: no text about something that holds so many is shown at all. */
@@ -7,8 +8,6 @@ const most = 256
 
 /** What it costs to read an escape, and to look whether a character is one, beside the comparison of one character. */
 const costs = { escape: 64, character: 4 } as const
-
-type Span = readonly [start: number, end: number]
 
 /** A set of secrets, ready to be looked for. */
 class Known {
@@ -51,32 +50,24 @@ class Known {
     const spans: Array<Span> = []
     const said = this.#folded(mask)
     try {
-      this.#find(text, said, (start, end) => spans.push([start, end]))
+      this.#find(text, said, (start, end) => spans.push({ start, end, instead: mask }))
       this.#effort.spend(text.length * costs.character)
       for (const reading of readings(text)) {
         this.#effort.spend(costOf(reading))
-        this.#find(reading.text, said, (start, end) => spans.push(reading.origin(start, end)))
+        this.#find(reading.text, said, (start, end) => {
+          const [from, to] = reading.origin(start, end)
+          spans.push({ start: from, end: to, instead: mask })
+        })
       }
     } catch (error) {
       if (error instanceof TooMuch) return mask
       throw error
     }
-    return spans.length === 0 ? text : replaced(text, spans, mask)
+    return replaced(text, spans, mask)
   }
 }
 
 const costOf = ({ escapes, text }: Reading): number => escapes * costs.escape + text.length * costs.character
-
-/** A text with `mask` in the place of each span; those that overlap are one. */
-const replaced = (text: string, spans: ReadonlyArray<Span>, mask: string): string => {
-  let clean = ""
-  let last = 0
-  for (const [start, end] of spans.toSorted((a, b) => a[0] - b[0] || b[1] - a[1])) {
-    if (start >= last) clean += text.slice(last, start) + mask
-    last = Math.max(last, end)
-  }
-  return clean + text.slice(last)
-}
 
 /**
  * Secrets that are known by their value, made ready once for all the texts they are cut out of. Each is found as it is, behind

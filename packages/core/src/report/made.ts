@@ -136,7 +136,13 @@ export const of = (error: unknown, options?: Options): Report => {
   const policy = options?.redaction ?? Redaction.standard
   const whole = wholeOf(error, options?.classify)
   const known = secretsIn(whole, policy)
-  const clean = (text: string): string => capped(text, policy.text)
+  const clean = (text: string): string => {
+    try {
+      return capped(text, policy.text)
+    } catch {
+      return policy.mask
+    }
+  }
   // A known secret may be longer than what is looked at, so it goes before anything is cut.
   const text = known.size === 0 ? clean : (raw: string) => clean(known.cutFrom(raw, policy.mask))
   return new Built(whole.subject, whole.errors, { policy, text })
@@ -158,7 +164,14 @@ export const of = (error: unknown, options?: Options): Report => {
  */
 export const redact = (report: Report, redaction: Redaction.Policy): Report => {
   const known = secretsShown(report, redaction)
-  return redactReport(report, { policy: redaction, text: (text) => redaction.text(text, known) })
+  const text = (given: string): string => {
+    try {
+      return redaction.text(given, known)
+    } catch {
+      return redaction.mask
+    }
+  }
+  return redactReport(report, { policy: redaction, text })
 }
 
 /** The report of a `Cause`: its primary reason speaks, the other reasons follow as causes, in order. */

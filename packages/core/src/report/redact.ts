@@ -26,6 +26,15 @@ export const redactIdentity = (identity: Identity, scrub: Scrub): Identity => ({
   position: optional("position", identity.position, scrub)
 })
 
+/** A policy that cannot tell whether a name is secret leaves none open. */
+const isSecretName = (name: string, policy: Policy): boolean => {
+  try {
+    return policy.isSecretKey(name)
+  } catch {
+    return true
+  }
+}
+
 /** What stands for a value under a secret name; `undefined` where nothing should. */
 const concealed = (value: MetadataValue, { policy }: Scrub): string | undefined => {
   if (policy.conceal === undefined || value === policy.mask) return policy.mask
@@ -44,7 +53,7 @@ export const redactMetadata = (
   const clean: Record<string, MetadataValue> = {}
   for (const key of Object.keys(metadata)) {
     const value = metadata[key]!
-    const shown = policy.isSecretKey(key) ? concealed(value, scrub) : typeof value === "string" ? text(value) : value
+    const shown = isSecretName(key, policy) ? concealed(value, scrub) : typeof value === "string" ? text(value) : value
     if (shown !== undefined) put(clean, text(key), shown)
   }
   return clean
@@ -54,7 +63,7 @@ const redactFields = (fields: OperationContext["fields"], scrub: Scrub): Operati
   const clean: Array<readonly [string, string]> = []
   for (let i = 0; i < fields.length; i++) {
     const [name, value] = fields[i]!
-    const shown = scrub.policy.isSecretKey(name) ? concealed(value, scrub) : scrub.text(value)
+    const shown = isSecretName(name, scrub.policy) ? concealed(value, scrub) : scrub.text(value)
     if (shown !== undefined) clean.push([scrub.text(name), shown])
   }
   return clean
