@@ -78,13 +78,16 @@ const table = {
 
 const required = Object.keys(table).filter((member) => member !== "key" && member !== "closedFor")
 
+/** No circuit of these settings stays open longer. */
+const longestOf = ({ maxHint, openFor }: Machine.Settings): number => Math.max(openFor.cap, maxHint)
+
 /** Refuses what cannot have been taken of this circuit: a store may hand out anything. */
 export const checkSnapshot = (
   at: At,
   snapshot: Snapshot,
   circuit: string,
   key: string | undefined,
-  { maxHint, openFor, trip }: Machine.Settings
+  settings: Machine.Settings
 ): void => {
   check(at, table, snapshot, required)
   const { counted, lastOpenFor, openings, opensFor, rule, state } = snapshot
@@ -94,7 +97,7 @@ export const checkSnapshot = (
   }
   if (state !== "closed" && openings === 0)
     refuse(under(at, "openings"), `must be 1 or more if it is ${state}`, openings)
-  const longest = Math.max(openFor.cap, maxHint)
+  const longest = longestOf(settings)
   if (lastOpenFor > longest) {
     refuse(
       under(at, "lastOpenFor"),
@@ -103,7 +106,7 @@ export const checkSnapshot = (
     )
   }
   if (opensFor > lastOpenFor) refuse(under(at, "opensFor"), "must be no more than lastOpenFor", opensFor)
-  if (rule === keyOf(trip) && !tallyOf(trip).fits(counted)) {
+  if (rule === keyOf(settings.trip) && !tallyOf(settings.trip).fits(counted)) {
     refuse(under(at, "counted"), "must be what its rule can have counted")
   }
 }
@@ -117,6 +120,8 @@ export const take = (
 ): Snapshot => {
   const { state, trouble } = self
   const closedFor = trouble === undefined ? Infinity : now - trouble.closedAt
+  // Other options may have come since it opened, and whoever takes it up has those.
+  const longest = longestOf(self.settings)
   return {
     version: 1,
     circuit,
@@ -125,8 +130,8 @@ export const take = (
     // What an operator decided is not the circuit's to remember.
     state: state === "open" || state === "half_open" ? state : "closed",
     openings: trouble?.openings ?? 0,
-    lastOpenFor: trouble?.lastOpenFor ?? 0,
-    opensFor: state === "open" ? Math.max(0, trouble!.openUntil - now) : 0,
+    lastOpenFor: Math.min(trouble?.lastOpenFor ?? 0, longest),
+    opensFor: state === "open" ? Math.min(Math.max(0, trouble!.openUntil - now), longest) : 0,
     ...(closedFor === Infinity ? undefined : { closedFor }),
     rule: keyOf(self.settings.trip),
     counted: self.tally.save(now)

@@ -70,7 +70,8 @@ class ConsecutiveTally implements Tally {
   }
 
   save(): ReadonlyArray<ReadonlyArray<number>> {
-    return [[this.#row]]
+    // Where nothing may open the circuit the row goes on; elsewhere it would have.
+    return [[Math.min(this.#row, this.limit - 1)]]
   }
 
   fits([row, ...others]: ReadonlyArray<ReadonlyArray<number>>): boolean {

@@ -162,6 +162,29 @@ describe("a snapshot", () => {
     })
   )
 
+  it.effect("can be taken up under the options of the moment, whatever they were when it opened", () =>
+    Effect.gen(function* () {
+      const before = yield* make({ trip: CircuitBreaker.consecutive(1), openFor: "2 hours" })
+      yield* trip(before, 1)
+      const options = { trip: CircuitBreaker.consecutive(1), openFor: "1 minute", maxHint: "5 minutes" } as const
+      yield* before.reconfigure(options)
+      const after = yield* make(options)
+      yield* moved(before, after, 0)
+      assert.strictEqual(seconds((yield* rejectionOf(after)).retryAfter), 300)
+    })
+  )
+
+  it.effect("of one that only counted opens at the next failure of a row that was long enough", () =>
+    Effect.gen(function* () {
+      const [before, after] = [yield* make({ mode: "metrics_only" }), yield* make()]
+      yield* trip(before, 10)
+      yield* moved(before, after, 0)
+      assert.strictEqual(yield* after.state, "closed")
+      yield* trip(after, 1)
+      assert.strictEqual(yield* after.state, "open")
+    })
+  )
+
   it.effect("counts the time it was put away for a recovery, too", () =>
     Effect.gen(function* () {
       const options = {
