@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import * as Control from "../../src/circuit-breaker/control.ts"
 import * as Machine from "../../src/circuit-breaker/machine.ts"
 import type { Rule, WindowRule } from "../../src/circuit-breaker/rule.ts"
+import { checkSnapshot, take } from "../../src/circuit-breaker/snapshot.ts"
 import { Model } from "./model.ts"
 
 const settings = (options: Partial<Machine.Settings> = {}): Machine.Settings => ({
@@ -259,6 +260,9 @@ describe("the machine and a plain model with real timers", () => {
             model.steps
           )
         }
+        // Whatever has happened, what a circuit knows can be taken up by one like it.
+        const snapshot = take(circuit, "c", undefined, model.now, 0)
+        checkSnapshot({ path: "snapshot" }, snapshot, "c", undefined, circuit.settings)
       }
     )
     assert.doesNotThrow(() => fc.assert(property, { numRuns: 2000 }))
