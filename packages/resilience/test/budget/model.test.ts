@@ -25,7 +25,8 @@ describe("a budget of deposits and a slow model of it", () => {
               pause: fc.constantFrom(0, 1, 999, 1000, 4321, 10_000, 60_000)
             }),
             {
-              maxLength: 40
+              maxLength: 40,
+              size: "max"
             }
           ),
           fc.constantFrom(0.1, 0.2, 0.5, 1),

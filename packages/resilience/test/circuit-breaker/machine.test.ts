@@ -197,7 +197,7 @@ describe("the machine and a plain model with real timers", () => {
   it("agree on every decision, state and dated transition of any sequence of events", () => {
     const property = fc.property(
       options,
-      fc.array(fc.oneof({ weight: 25, arbitrary: event }, reconfigure), { maxLength: 120 }),
+      fc.array(fc.oneof({ weight: 25, arbitrary: event }, reconfigure), { maxLength: 120, size: "max" }),
       (chosen, events) => {
         const model = new Model(chosen)
         const circuit = Machine.make(chosen)
