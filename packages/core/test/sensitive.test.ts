@@ -166,6 +166,13 @@ describe("a secret in a field", () => {
     )
   })
 
+  it("stays inside by its shape, too", () => {
+    const failure = new Reasons.NetworkError({ detail: "GET http://ada:hunter2@db/?next=%3Ftoken%3Dhunter2" })
+    for (const output of [failure.message, failure.stack, JSON.stringify(failure), inspect(failure)]) {
+      assert.notInclude(output, "hunter2")
+    }
+  })
+
   it("is not looked for among more than 256 causes: a message of a failure over so many says nothing", () => {
     let cause: unknown = new Login({ password: secret })
     for (let i = 0; i < 254; i++) cause = new Error("x", { cause })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Failure, Operation, Reasons, Redaction } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
 import { Cause, Data, Effect, Redacted, Schema } from "effect"
+import { HttpClientError, HttpClientRequest } from "effect/http"
 import * as fc from "fast-check"
 import { decoders, exits, written } from "./exits.ts"
 import { raised } from "./support.ts"
@@ -89,6 +90,30 @@ const plants: Readonly<Record<string, Plant>> = {
       detail: s,
       cause: new Refused({ token: "unused-token", more: [{ key: Redacted.make(s) }] })
     }),
+  "a sensitive field repeated in other words by a cause": (s) =>
+    login(s, {
+      user: JSON.stringify({ s: `${s}"` }),
+      cause: new Error(`${Buffer.from(`ada:${s}`).toString("base64")} ${Buffer.from(s).toString("hex")}`, {
+        cause: new AggregateError([new Error(Array.from(s).join("\u200b")), new Error(encodeURIComponent(`"${s}`))])
+      })
+    }),
+  "a header of a client's request": (s) =>
+    new Reasons.NetworkError({
+      detail: `sent ${s}`,
+      cause: new HttpClientError.HttpClientError({
+        reason: new HttpClientError.TransportError({
+          request: HttpClientRequest.get("http://h/", { headers: { "x-api-key": s } }),
+          description: `no ${s}`
+        })
+      })
+    }),
+  "a header of a request that is a cause": (s) =>
+    new Reasons.NetworkError({
+      detail: `sent ${s}`,
+      cause: new Request("http://h/", { headers: { authorization: `Bearer ${s}` } })
+    }),
+  "a Cause as a cause": (s) =>
+    new Reasons.NotFound({ detail: s, cause: Cause.combine(Cause.fail(login(s)), Cause.die(new Error(s))) }),
   "a secret of a parallel failure's operation": (s) =>
     Cause.combine(
       Cause.fail(new Reasons.NotFound({ detail: `not ${s}` })),

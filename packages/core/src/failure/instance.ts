@@ -142,7 +142,7 @@ const withoutSecrets = (failure: Any): ((text: string) => string) => {
       const errors = errorsUnder(failure, [], most)
       known = errors.length < most ? secretsAmong(failure, errors, ofError(failure), Redaction.standard) : "too many"
     }
-    return known === "too many" ? mask : known.cutFrom(text, mask)
+    return known === "too many" ? mask : Redaction.standard.text(text, known)
   }
 }
 

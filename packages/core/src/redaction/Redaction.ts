@@ -6,7 +6,7 @@ import { Context } from "effect"
 import { mask as defaultMask } from "../failure/fields.ts"
 import { collectEntry, collectFrom } from "./holding.ts"
 import type { Conceal } from "./modes.ts"
-import { readings } from "./reading.ts"
+import { mayBeEscaped, readings } from "./reading.ts"
 import { namedGroup, namedValue, type Scanner, scanners, spokenValue, suspicious } from "./scanners.ts"
 import { Secrets } from "./secrets.ts"
 import { replaced, type Span } from "./spans.ts"
@@ -147,6 +147,7 @@ export const make = (options?: {
     text: (text, known) => {
       try {
         const clean = known === undefined ? text : ready(known).cutFrom(text, mask)
+        if (own.length === 0 && !suspicious.test(clean) && !mayBeEscaped(clean)) return clean
         const spans: Array<Span> = []
         shaped(clean, (start, end, concealed) => spans.push({ start, end, instead: concealed }))
         for (const reading of readings(clean)) {

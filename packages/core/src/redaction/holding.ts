@@ -2,6 +2,7 @@
 import { Redacted } from "effect"
 import { mask } from "../failure/fields.ts"
 import { formsOfBytes } from "./needles.ts"
+import { isFailure, TypeId } from "../failure/model.ts"
 import type { Policy } from "./Redaction.ts"
 import type { Secrets } from "./secrets.ts"
 
@@ -90,20 +91,21 @@ const isLink = (key: string): boolean => {
   }
 }
 
-/** Adds what is `Redacted` or stands under a secret name in a value, at any depth, but for other errors. */
+/** Adds what is `Redacted`, marked, or stands under a secret name in a value, at any depth. */
 const collectWithin = (value: object, isSecretKey: IsSecretKey, into: Secrets): void => {
   const pending: Array<object> = [value]
   for (let at = 0; at < pending.length; at++) {
     const next = pending[at]!
     try {
       if (Redacted.isRedacted(next)) collect(next, into)
-      else if (!ArrayBuffer.isView(next) && !(next instanceof Error)) {
+      else if (!ArrayBuffer.isView(next)) {
+        const marked = isFailure(next) ? next[TypeId].sensitive : none
         let seen = 0
         for (const [key, inner] of entriesOf(next)) {
           if (seen++ >= mostMembers || pending.length >= mostMembers) break
-          if (typeof key === "string" && (isLink(key) || isSecretKey(key))) {
-            if (!isLink(key)) collect(inner, into)
-          } else if (isObject(inner)) pending.push(inner)
+          if (typeof key === "string" && isLink(key)) continue
+          if (typeof key === "string" && (marked.includes(key) || isSecretKey(key))) collect(inner, into)
+          else if (isObject(inner)) pending.push(inner)
         }
       }
     } catch {
@@ -111,6 +113,8 @@ const collectWithin = (value: object, isSecretKey: IsSecretKey, into: Secrets): 
     }
   }
 }
+
+const none: ReadonlyArray<string> = []
 
 const keysOf = (value: object): ReadonlyArray<string> => {
   try {

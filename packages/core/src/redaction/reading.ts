@@ -136,9 +136,11 @@ const read = (text: string, pattern: RegExp, meaning: (escape: string) => string
 const deepest = 8
 
 /** Most texts have nothing to be read otherwise, and one look says so. */
-const suspicious =
+const escapable =
   // oxlint-disable-next-line no-control-regex, no-misleading-character-class
   /[%\\&\udb40\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]/
+
+export const mayBeEscaped = (text: string): boolean => escapable.test(text)
 
 const none: ReadonlyArray<Reading> = []
 
@@ -146,7 +148,7 @@ const none: ReadonlyArray<Reading> = []
  * All readings of a text, one layer of escapes after the other, their places those of the text itself. Throws {@link TooMuch}
  * where there are too many.
  */
-export const readings = (text: string): Iterable<Reading> => (suspicious.test(text) ? layers(text) : none)
+export const readings = (text: string): Iterable<Reading> => (mayBeEscaped(text) ? layers(text) : none)
 
 const layers = function* (text: string): Generator<Reading> {
   let outer: Reading | undefined
