@@ -8,6 +8,8 @@
  *   comes up again in a span around the one that recorded it counts as the same exception.
  * - An expected failure (`biz`) keeps its attributes and does not make the span an error. Neither does an interruption.
  * - A success leaves the status unset wherever the tracer permits.
+ * - What the program itself puts on a span, attributes and events, is clean as any text: masked under a secret name or in the
+ *   shape of a secret, and, in the attributes of a span that fails, what its failure is known to hold.
  *
  * What a tracer permits: over `@effect/opentelemetry` and over tracers that only keep what they are given, all of it.
  * Effect's own `OtlpTracer` decides about status and exceptions by itself when it encodes a span: it marks successes `Ok`
@@ -16,6 +18,7 @@
 import { Classifier, Identity, Redaction } from "@holdfast/core"
 import { Cause, Context, Effect, Exit, Layer, Metric, Predicate, Tracer } from "effect"
 import { OtlpSerialization, type OtlpTracer } from "effect/observability"
+import * as Attributes from "./attributes.ts"
 import { describe, type Description, type FailureDescription, type Settings } from "./describe.ts"
 import * as Recorded from "./recorded.ts"
 
@@ -100,7 +103,8 @@ export const wrap = (
     span: Tracer.Span,
     end: Tracer.Span["end"],
     endTime: bigint,
-    exit: Exit.Exit<unknown, unknown>
+    exit: Exit.Exit<unknown, unknown>,
+    given: Redaction.Secrets
   ): void => {
     const api = apiSpanOf(span)
     const endApi = (): void => {
@@ -119,6 +123,8 @@ export const wrap = (
       return
     }
     const failure = describe(cause, settings, (error) => recorded.below(span, error))
+    for (const secret of given) failure.secrets.add(secret)
+    Attributes.withoutSecrets(span, settings.redaction, failure.secrets)
     annotate(span, failure)
     if (Cause.hasInterrupts(cause)) span.attribute("effect.fiber.interrupted", true)
     if (failure.category === "biz" && !settings.expectedAsErrors) {
@@ -149,7 +155,8 @@ export const wrap = (
     ...tracer,
     ...(context === undefined ? {} : { context }),
     span(options) {
-      const span = tracer.span(options)
+      const span = tracer.span(Attributes.cleanName(options, settings.redaction))
+      const given = Attributes.guard(span, settings.redaction)
       const end = span.end
       let ended = false
       // The span itself is changed, not wrapped: tracers find their own spans by identity and private fields.
@@ -157,7 +164,7 @@ export const wrap = (
         if (ended) return
         ended = true
         try {
-          finish(span, end, endTime, exit)
+          finish(span, end, endTime, exit, given)
         } catch {
           // Whatever broke, a classifier, a redaction policy or the tracer: the program's own failure must not turn into a
           // defect of its telemetry, and the span must end. The error itself stays out: nobody has redacted it.

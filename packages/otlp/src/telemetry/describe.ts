@@ -19,6 +19,8 @@ export interface FailureDescription {
   readonly retry: string
   /** What the program was doing, outermost first. */
   readonly path: string | null
+  /** What the failure is known to hold. */
+  readonly secrets: Redaction.Secrets
   /** Primary error first. Never empty. */
   readonly errors: readonly [Description, ...ReadonlyArray<Description>]
 }
@@ -80,6 +82,12 @@ export const describe = (
   // The report of a whole cause is costly, and a failure crosses many spans: it is made at most once, and only if needed.
   let whole: Report.Report | undefined
   const report = (): Report.Report => (whole ??= Report.fromCause(cause, options))
+  const secrets = Report.secretsOf(cause, redaction)
+  // One of several failures may repeat what only another one knows.
+  const knowing: Redaction.Policy =
+    secrets.size === 0
+      ? redaction
+      : { ...redaction, text: (text, more) => redaction.text(secrets.cutFrom(text, redaction.mask), more) }
   // What was being done grows with every operation around it, so it is never known from another span.
   const path = contexts.length === 0 ? null : report().identity.path
   const { category, code, retry } = classification
@@ -87,10 +95,13 @@ export const describe = (
     code,
     category,
     retry,
+    secrets,
     path: path === null ? null : cut(path, maxMessage),
     errors: [
       one(error, report),
-      ...errors.filter((each) => each !== error).map((each) => one(each, () => Report.of(each, options)))
+      ...errors
+        .filter((each) => each !== error)
+        .map((each) => one(each, () => Report.of(each, { redaction: knowing, classify })))
     ]
   }
 }

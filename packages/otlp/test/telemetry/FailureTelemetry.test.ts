@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Failure, Operation, Reasons, Redaction } from "@holdfast/core"
 import { FailureTelemetry } from "@holdfast/otlp"
-import { Context, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
 import { HttpBody, HttpClient, HttpClientResponse } from "effect/http"
 import { OtlpSerialization, OtlpTracer } from "effect/observability"
 import { TestClock } from "effect/testing"
@@ -190,10 +190,15 @@ describe("a span", () => {
       const redacting = yield* traced(program).pipe(Effect.provideService(Redaction.Redaction, policy))
       const deaf = yield* traced(program, {}, (span) => Object.assign(span, { attribute: broken }))
       const mute = yield* traced(program, {}, (span) => Object.assign(span, { event: broken }))
-      for (const { exit, named } of [redacting, deaf, mute]) {
+      for (const [{ exit, named }, name, description] of [
+        // A policy that fails leaves no text open.
+        [redacting, "<redacted>", "card declined: <redacted>"],
+        [deaf, "pay", "the failure could not be described"],
+        [mute, "pay", "the failure could not be described"]
+      ] as const) {
         assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(exit)), error)
-        assert.isTrue(named("pay").red)
-        assert.strictEqual(named("pay").description, "the failure could not be described")
+        assert.isTrue(named(name).red)
+        assert.strictEqual(named(name).description, description)
       }
       const endless = yield* traced(program, {}, (span) => Object.assign(span, { end: broken }))
       assert.strictEqual(Option.getOrThrow(Exit.findErrorOption(endless.exit)), error)
@@ -360,6 +365,58 @@ describe("a span", () => {
       )
       assert.notProperty(named("in").attributes, "error.path")
       assert.strictEqual(named("out").attributes["error.path"], "open / <redacted>")
+    })
+  )
+
+  it.effect("shows no secret in what the program itself puts on it, whether it fails or not", () =>
+    Effect.gen(function* () {
+      const annotated = Effect.gen(function* () {
+        yield* Effect.annotateCurrentSpan({
+          before: "with orchid-1",
+          "db.password": "orchid-1",
+          "url.full": "http://h/?token=orchid-2",
+          note: "with orchid-token",
+          repeated: "with orchid-1",
+          body: { apiKey: "orchid-3", of: ["orchid-token"] },
+          n: 7
+        })
+        const span = yield* Effect.currentSpan
+        span.event("sent Bearer orchid-45678", 0n, { cookie: "orchid-5", at: "http://a:orchid-6@h/", n: 7 })
+      })
+      const { named, spans } = yield* traced(
+        Effect.all([
+          Effect.exit(
+            Effect.withSpan(Effect.andThen(annotated, new Leaky({ token: Redacted.make("orchid-token") })), "bad")
+          ),
+          Effect.withSpan(annotated, "GET http://a:orchid-7@h/")
+        ])
+      )
+      const bad = named("bad")
+      assert.notInclude(
+        JSON.stringify([bad.attributes, bad.events.map(({ at, ...event }) => [String(at), event]), bad.description]),
+        "orchid"
+      )
+      assert.strictEqual(bad.attributes["note"], "with <redacted>")
+      assert.strictEqual(bad.attributes["n"], 7)
+      const fine = spans[1]!
+      assert.strictEqual(fine.name, "GET http://<redacted>@h/")
+      assert.strictEqual(fine.attributes.get("db.password"), "<redacted>")
+      assert.strictEqual(fine.attributes.get("url.full"), "http://h/?token=<redacted>")
+      assert.deepStrictEqual(fine.events, [
+        ["sent Bearer <redacted>", 0n, { cookie: "<redacted>", at: "http://<redacted>@h/", n: 7 }]
+      ])
+    })
+  )
+
+  it.effect("shows no secret that only another of several failures knows", () =>
+    Effect.gen(function* () {
+      const cause = Cause.fromReasons<unknown>([
+        Cause.makeFailReason(new Leaky({ token: Redacted.make("orchid-token") })),
+        Cause.makeFailReason(new Error("refused orchid-token"))
+      ])
+      const { spans } = yield* traced(Effect.withSpan(Effect.failCause(cause), "call"))
+      const messages = spans[0]!.events.map(([, , event]) => event?.["exception.message"])
+      assert.deepStrictEqual(messages, ["leaky", "refused <redacted>"])
     })
   )
 
