@@ -361,4 +361,61 @@ describe("A secret in a text", () => {
     // A pattern that does would not be done before the test times out.
     (part) => assert.isString(Redaction.standard.text(part.repeat(Math.ceil(1_000_000 / part.length))))
   )
+
+  it.each<readonly [string, Redaction.Policy]>([
+    ["the standard one", Redaction.standard],
+    ["one that drops, with a short mask", Redaction.make({ conceal: Redaction.drop, mask: "***" })],
+    ["one that keeps the end", Redaction.make({ conceal: Redaction.keepLast(4) })],
+    ["one that hashes", Redaction.make({ conceal: Redaction.keyedHash("key") })]
+  ])("is taken out once: what is left under %s is clean", (_name, policy) => {
+    const part = fc.constantFrom(
+      "password",
+      "token",
+      "apiKey",
+      "=",
+      ": ",
+      ":",
+      '"',
+      "'",
+      "{",
+      "}",
+      "[",
+      "]",
+      "\\",
+      '\\"',
+      "%22",
+      "%3D",
+      "%25",
+      "&",
+      "?",
+      "Bearer ",
+      "basic%20",
+      "http://",
+      "@",
+      "ada:",
+      "/",
+      " ",
+      "\n",
+      ",",
+      "<redacted>",
+      "***",
+      "Cookie: ",
+      "Authorization: ",
+      "--",
+      "eyJhbGciOiJI.eyJzdWIiOiIx.abc",
+      "4242 4242 4242 4242",
+      "a1b2c3d4e5",
+      "\u200b",
+      "\u001b[31m",
+      "…",
+      "#0123456789abcdef"
+    )
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 9 }), (parts) => {
+        const once = policy.text(parts.join(""))
+        assert.strictEqual(policy.text(once), once)
+      }),
+      { numRuns: 3000 }
+    )
+  })
 })

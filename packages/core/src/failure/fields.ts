@@ -88,17 +88,19 @@ const masked = (field: Schema.Struct.Fields[string]): Schema.Struct.Fields[strin
   return SchemaAST.isOptional(field.ast) ? Schema.optionalKey(replaced) : replaced
 }
 
-/** Which fields are secret, and the fields with their encoders replaced by the mask. */
+/** Which fields are secret, by a mark or by their name, and the fields with their encoders replaced by the mask. */
 export const guard = (
-  fields: Schema.Struct.Fields
+  fields: Schema.Struct.Fields,
+  isSecretName: (name: string) => boolean
 ): { readonly fields: Schema.Struct.Fields; readonly sensitive: ReadonlyArray<string> } => {
   const secret: Array<string> = []
   const guarded: Record<PropertyKey, Schema.Struct.Fields[string]> = { ...fields }
   for (const key of Object.keys(fields)) {
     const field = fields[key]!
-    const redacts = holds(field.ast, isRedacted)
-    if (redacts || holds(field.ast, isMarked)) secret.push(key)
-    if (redacts) guarded[key] = masked(field)
+    const masks = holds(field.ast, isMarked)
+    const isBare = holds(field.ast, isRedacted) || (!masks && isSecretName(key))
+    if (masks || isBare) secret.push(key)
+    if (isBare) guarded[key] = masked(field)
   }
   return { fields: guarded, sensitive: Object.freeze(secret) }
 }

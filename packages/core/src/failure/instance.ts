@@ -146,6 +146,14 @@ const withoutSecrets = (failure: Any): ((text: string) => string) => {
   }
 }
 
+/** A detail that repeats a secret field is without it from the beginning: encoders and loggers of others read it, too. */
+export const cleanDetail = (self: Any): void => {
+  const { detail } = self
+  if (detail === undefined) return
+  const secrets = Redaction.secretsOf(Redaction.standard, self, self[TypeId].sensitive)
+  Object.assign(self, { detail: secrets.cutFrom(detail, mask) })
+}
+
 /**
  * The detail of one failure: its own, else the declared one, else `null`. Never throws: a `detail` function that fails
  * counts as none, because describing a failure must not replace it.
@@ -180,11 +188,13 @@ export const stackless = <C extends { readonly prototype: Any; readonly declared
   self["_tag"] = Class.declared.tag
   const { cause, position, retryAfter } = props as Extras
   if (cause === undefined && position === undefined && (retryAfter === undefined || Duration.isDuration(retryAfter))) {
-    return Object.assign(self, props) as never
+    Object.assign(self, props)
+  } else {
+    const { cause: _cause, position: _position, ...own } = withDuration(props as Extras)
+    Object.assign(self, own)
+    if (cause !== undefined) hidden(self, "cause", cause)
+    if (position !== undefined) hidden(self, "position", position)
   }
-  const { cause: _cause, position: _position, ...own } = withDuration(props as Extras)
-  Object.assign(self, own)
-  if (cause !== undefined) hidden(self, "cause", cause)
-  if (position !== undefined) hidden(self, "position", position)
+  if (Class.declared.sensitive.length > 0) cleanDetail(self as never)
   return self as never
 }

@@ -8,8 +8,9 @@ import {
   register,
   resolve
 } from "./declaration.ts"
+import * as Redaction from "../redaction/Redaction.ts"
 import { guard } from "./fields.ts"
-import { type Extras, hidden, prototypeOf, withDuration } from "./instance.ts"
+import { cleanDetail, type Extras, hidden, prototypeOf, withDuration } from "./instance.ts"
 import type { Any, LeafId, TypeId } from "./model.ts"
 
 interface WireFields {
@@ -132,7 +133,7 @@ export const Tagged =
         )
       }
     }
-    const { fields: guarded, sensitive } = guard(struct.fields)
+    const { fields: guarded, sensitive } = guard(struct.fields, Redaction.standard.isSecretKey)
     const declared = resolve(tag, declaration as Declaration<never>, sensitive)
     register(tag, declared.code, new Error().stack)
 
@@ -141,10 +142,10 @@ export const Tagged =
     // A masked value need not satisfy the rules of the real one, so only those who make a failure are held to them.
     const shape = sensitive.length === 0 ? strict : Schema.Struct(withWire(guarded))
     // The constructor's shape is Schema's own; nothing here is visible in the public type.
-    const Base = Schema.TaggedError<object>()(tag, shape) as unknown as new (
-      props?: object,
-      options?: Schema.MakeOptions
-    ) => Cause.YieldableError
+    const Base = Schema.TaggedError<object>()(tag, shape, {
+      // What `HttpApi` answers with where nothing else is said.
+      httpApiStatus: declared.http ?? (declared.category === "biz" ? 400 : 500)
+    }) as unknown as new (props?: object, options?: Schema.MakeOptions) => Cause.YieldableError
 
     class Declared extends Base {
       static readonly declared = declared
@@ -183,6 +184,7 @@ export const Tagged =
         } catch (error) {
           throw invalid(tag, error)
         }
+        if (sensitive.length > 0) cleanDetail(this as unknown as Any)
         if (cause !== undefined) hidden(this, "cause", cause)
         if (position !== undefined) hidden(this, "position", position)
       }

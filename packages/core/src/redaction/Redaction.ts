@@ -127,17 +127,33 @@ export const make = (options?: {
   const conceal = options?.conceal
   const instead = (secret: string): string => conceal?.(secret, mask) ?? mask
   /** What has the shape of a secret in a text, and has not been concealed before. */
-  const shaped = (text: string, found: (start: number, end: number, instead: string) => void): void => {
+  const shaped = (
+    text: string,
+    made: Set<string>,
+    found: (start: number, end: number, instead: string) => void
+  ): void => {
     for (const { find, pattern } of suspicious.test(text) ? shapes : own) {
       for (const match of text.matchAll(pattern)) {
         const secret = find(...(match as unknown as readonly [string, ...ReadonlyArray<string>]))
-        if (secret === undefined || secret === mask) continue
+        if (secret === undefined || secret === mask || made.has(secret)) continue
         const concealed = instead(secret)
+        made.add(concealed)
         // The secret is the last thing in its match that reads like it: `?key=key`.
         const start = match.index + match[0].lastIndexOf(secret)
         if (concealed !== secret) found(start, start + secret.length, concealed)
       }
     }
+  }
+  const once = (text: string, made: Set<string>): string => {
+    const spans: Array<Span> = []
+    shaped(text, made, (start, end, concealed) => spans.push({ start, end, instead: concealed }))
+    for (const reading of readings(text)) {
+      shaped(reading.text, made, (from, to, concealed) => {
+        const [start, end] = reading.origin(from, to)
+        spans.push({ start, end, instead: concealed })
+      })
+    }
+    return replaced(text, spans, mask)
   }
   return {
     mask,
@@ -148,21 +164,24 @@ export const make = (options?: {
       try {
         const clean = known === undefined ? text : ready(known).cutFrom(text, mask)
         if (own.length === 0 && !suspicious.test(clean) && !mayBeEscaped(clean)) return clean
-        const spans: Array<Span> = []
-        shaped(clean, (start, end, concealed) => spans.push({ start, end, instead: concealed }))
-        for (const reading of readings(clean)) {
-          shaped(reading.text, (from, to, concealed) => {
-            const [start, end] = reading.origin(from, to)
-            spans.push({ start, end, instead: concealed })
-          })
+        const made = new Set<string>()
+        let before = clean
+        // What is left beside a mask may look like a secret now.
+        for (let pass = 0; pass < passes; pass++) {
+          const after = once(before, made)
+          if (after === before) return after
+          before = after
         }
-        return replaced(clean, spans, mask)
+        return before
       } catch {
         return mask
       }
     }
   }
 }
+
+/** After so many passes over a text that still change it, it stays. */
+const passes = 8
 
 /** The default policy. */
 export const standard: Policy = make()

@@ -66,7 +66,7 @@ export const scanners: ReadonlyArray<Scanner> = [
   { name: "authorization header", pattern: /\b(?:bearer|basic)(?:\s|%20){1,4}([\w.~+/=-]{4,})/gi, find: firstGroup },
   {
     name: "secret header",
-    pattern: /(?<![\w-])(?:(?:proxy-)?authorization|set-cookie|cookie):[ \t]{0,4}([^\r\n]{4,4096})/gi,
+    pattern: /(?<![\w-])(?:(?:proxy-)?authorization|set-cookie|cookie):[ \t]{0,4}([^\s][^\r\n]{2,4095})/gi,
     // The token behind the scheme is found by itself.
     find: (_match, value) => (value === undefined || /^(?:bearer|basic)\s/i.test(value) ? undefined : value)
   },
