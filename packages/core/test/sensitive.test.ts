@@ -189,6 +189,29 @@ describe("a secret in a field", () => {
     assert.strictEqual(JSON.stringify(new Round({ of })), `{"_tag":"Round","of":{"a":[1],"self":"[circular]"}}`)
   })
 
+  class Dialled extends Failure.Tagged<Dialled>()(
+    "Dialled",
+    { host: Schema.String, dsn: sensitive(Schema.String), password: Schema.String },
+    { code: "conf.dialled", http: 502 }
+  ) {}
+
+  const dialled = { host: "db", dsn: "dsn-hunter2", password: "pass-hunter2", detail: "pass-hunter2 in dsn-hunter2" }
+
+  it.each([
+    ["made", () => new Dialled(dialled)],
+    ["made without a stack", () => Failure.stackless(Dialled, dialled)]
+  ] as const)("is gone from what its class encodes, by its mark or by its name, detail included: %s", (_name, make) => {
+    assert.deepStrictEqual(Schema.encodeUnknownSync(Schema.toCodecJson(Dialled))(make()), {
+      _tag: "Dialled",
+      host: "db",
+      dsn: "<redacted>",
+      password: "<redacted>",
+      detail: "<redacted> in <redacted>"
+    })
+    assert.strictEqual(make().detail, "<redacted> in <redacted>")
+    assert.strictEqual(make().password, "pass-hunter2")
+  })
+
   it("is marked for good: nobody takes the mark away", () => {
     const { sensitive: names } = Login.declared
     assert.deepStrictEqual(names, ["password"])
@@ -230,6 +253,10 @@ describe("the other ways to make a failure", () => {
     }
     assert.throws(() => Made.make({ x: 1.5 }), /Failure "Made": x: /)
     assert.strictEqual(Made.makeOption({ x: 1.5 })._tag, "None")
+    const wrong = { x: 1, retryAfter: "soon" as "1 second" }
+    for (const make of [() => new Made(wrong), () => Failure.stackless(Made, wrong)]) {
+      assert.throws(make, /^Failure "Made": retryAfter: must be a duration/)
+    }
   })
 })
 

@@ -1,10 +1,10 @@
-import { Duration, Equal, ErrorReporter, Hash } from "effect"
+import { Duration, Equal, ErrorReporter, Hash, Option } from "effect"
 import { ofError } from "../operation/Operation.ts"
 import * as Redaction from "../redaction/Redaction.ts"
 import { errorsUnder } from "../report/causes.ts"
 import { secretsAmong } from "../report/secrets.ts"
 import { compact } from "./compact.ts"
-import { callSite, type Declared, isMachinery } from "./declaration.ts"
+import { callSite, type Declared, InvalidFields, isMachinery } from "./declaration.ts"
 import { mask, view } from "./fields.ts"
 import { type Any, isFailure, LeafId, leafOf, TypeId } from "./model.ts"
 
@@ -26,13 +26,19 @@ export const hidden = (self: object, key: "cause" | "position", value: unknown):
 }
 
 /** The properties with `retryAfter` as the duration that it stands for, and without those that are only named. */
-export const withDuration = <P extends Extras>(props: P): P => {
+export const withDuration = <P extends Extras>(tag: string, props: P): P => {
   const { detail, retryAfter, ...rest } = props
   return {
     ...rest,
     ...(detail === undefined ? undefined : { detail }),
-    ...(retryAfter === undefined ? undefined : { retryAfter: Duration.fromInputUnsafe(retryAfter) })
+    ...(retryAfter === undefined ? undefined : { retryAfter: durationOf(tag, retryAfter) })
   } as P
+}
+
+const durationOf = (tag: string, input: Duration.Input): Duration.Duration => {
+  const duration = Duration.fromInput(input)
+  if (Option.isSome(duration)) return duration.value
+  throw new InvalidFields(`Failure "${tag}": retryAfter: must be a duration, such as "2 seconds" or milliseconds`)
 }
 
 /** What every instance of a declared failure has from its class. */
@@ -190,7 +196,7 @@ export const stackless = <C extends { readonly prototype: Any; readonly declared
   if (cause === undefined && position === undefined && (retryAfter === undefined || Duration.isDuration(retryAfter))) {
     Object.assign(self, props)
   } else {
-    const { cause: _cause, position: _position, ...own } = withDuration(props as Extras)
+    const { cause: _cause, position: _position, ...own } = withDuration(Class.declared.tag, props as Extras)
     Object.assign(self, own)
     if (cause !== undefined) hidden(self, "cause", cause)
     if (position !== undefined) hidden(self, "position", position)

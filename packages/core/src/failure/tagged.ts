@@ -85,8 +85,8 @@ const invalid = (tag: string, error: unknown): unknown => {
 /**
  * Declares a failure: its fields, and everything that policies, telemetry and projections need to know about it.
  *
- * The class is a `Schema.TaggedError`: yield it in `Effect.gen`, catch it with `Effect.catchTag`, put it into an
- * `HttpApi` or `Rpc` error schema, encode and decode it. Instances take the fields plus optional `detail`, `retryAfter`,
+ * The class is a `Schema.TaggedError`: yield it in `Effect.gen`, catch it with `Effect.catchTag`, encode and decode it, put it
+ * into an `Rpc` (into an `HttpApi` with `ApiEdge.problem`, or its fields and detail leave as they are). Instances take the fields plus optional `detail`, `retryAfter`,
  * `cause` and `position`; `cause` and `position` stay in the process and are never encoded.
  *
  * Give a `Schema.Struct` instead of fields to hold the fields to rules among themselves.
@@ -178,7 +178,7 @@ export const Tagged =
           super(props, options)
           return
         }
-        const { cause, position, ...own } = withDuration((props ?? {}) as Extras)
+        const { cause, position, ...own } = withDuration(tag, (props ?? {}) as Extras)
         try {
           super(sensitive.length === 0 ? own : strict.make(own as never, options), options)
         } catch (error) {
