@@ -229,6 +229,19 @@ describe("The schema of a failure as a problem", () => {
     assert.instanceOf(Schema.decodeUnknownSync(problem)(sent), Sold)
   })
 
+  it("gives a class that is not tried again where the other side has decided so", () => {
+    const problem = ApiEdge.problem(Reasons.Timeout)
+    const sent = Schema.encodeSync(problem)(new Reasons.Timeout({ operation: "pay", retryAfter: 1500 }))
+    const back = Schema.decodeUnknownSync(problem)(sent)
+    assert.instanceOf(back, Reasons.Timeout)
+    assert.strictEqual(Classifier.classify(back).retry, "transient")
+    const data = { _tag: "Timeout", operation: "pay", retryAfter: 1500 }
+    const refused = Schema.decodeUnknownSync(problem)({ ...sent, retryable: false, failure: { version: 1, data } })
+    assert.instanceOf(refused, Reasons.Timeout)
+    assert.strictEqual(refused.operation, "pay")
+    assert.deepStrictEqual([Classifier.classify(refused).retry, refused.retryAfter], ["never", undefined])
+  })
+
   it("does not encode what another program failed with where nobody asked", () => {
     assert.throws(() => Schema.encodeSync(ApiEdge.problem(Sold))(another), /RemoteFailure/)
   })

@@ -109,7 +109,8 @@ for (const [name, transport] of Object.entries(transports)) {
           assert.deepStrictEqual(sold, ["A-1", "<redacted>"])
           const busy = yield* Effect.flip(order("busy"))
           assert.instanceOf(busy, Reasons.RateLimited)
-          assert.deepStrictEqual(Classifier.retryAfterOf(busy), Duration.seconds(2))
+          // The server decides: of what may not be tried again nothing says when.
+          assert.deepStrictEqual([Classifier.classify(busy).retry, busy.retryAfter], ["never", undefined])
         })
       )
 
@@ -190,6 +191,9 @@ describe("An RPC server that carries nothing internal", () => {
       assert.instanceOf(gone, RemoteFailure.RemoteFailure)
       assert.strictEqual(Identity.of(gone).code, "sys.rpc_client.ledger_gone")
       assert.isUndefined(gone.failure)
+      const busy = yield* Effect.flip(order("busy"))
+      assert.strictEqual(Classifier.classify(busy).retry, "throttled")
+      assert.deepStrictEqual(Classifier.retryAfterOf(busy), Duration.seconds(2))
       for (const sku of ["gone", "bug", "stop"]) {
         assert.notInclude(JSON.stringify(yield* Effect.flip(order(sku))), "marker", sku)
         assert.notInclude(JSON.stringify((yield* watch(sku)).failure), "marker", sku)

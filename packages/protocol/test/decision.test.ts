@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Failure, Reasons, type Severity } from "@holdfast/core"
+import { Classifier, Failure, Reasons, type Severity } from "@holdfast/core"
 import { ErrorSnapshot, ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
 import { HttpEdge } from "@holdfast/protocol/http"
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Schema } from "effect"
 import { HttpEffect } from "effect/http"
 import * as fc from "fast-check"
-import { anyFailure } from "./arbitrary.ts"
+import { anyFailure, known } from "./arbitrary.ts"
 
 const standard = { policy: ExposurePolicy.standard } as const
 
@@ -177,5 +177,82 @@ describe("Whether to come back, and when", () => {
     assert.strictEqual(Projection.toProblem(failure, standard)["retry_after_ms"], 1500)
     const refused = { ...silent, retryable: false, retry_after_ms: 1500 }
     assert.isFalse(Effect.runSync(RemoteFailure.decodeProblem(refused)).retryable)
+  })
+
+  const policies = [ExposurePolicy.contract, ExposurePolicy.standard, ExposurePolicy.bare]
+
+  const carrying = {
+    http: [
+      (u: unknown, o: Projection.Options) => Projection.stringify(Projection.toHttp(u, o)),
+      RemoteFailure.decodeHttp
+    ],
+    rpc: [(u: unknown, o: Projection.Options) => Projection.stringify(Projection.toRpc(u, o)), RemoteFailure.decodeRpc],
+    problem: [
+      (u: unknown, o: Projection.Options) => Projection.stringify(Projection.toProblem(u, o)),
+      RemoteFailure.decodeProblem
+    ],
+    grpc: [
+      (u: unknown, o: Projection.Options) =>
+        Projection.toGrpc(u, { ...o, budget: 60_000 }).trailers["grpc-status-details-bin"],
+      RemoteFailure.decodeGrpc
+    ],
+    snapshot: [
+      (u: unknown, o: Projection.Options) => Projection.stringify(ErrorSnapshot.of(u, o)),
+      RemoteFailure.decodeSnapshot
+    ]
+  } as const
+
+  for (const [format, [encode, decode]] of Object.entries(carrying)) {
+    it(`is the same for the class that comes back as for whoever decided it: ${format}`, () => {
+      fc.assert(
+        fc.property(anyFailure, fc.constantFrom(...policies), (error, policy) => {
+          const { decision } = ErrorSnapshot.of(error, { policy })
+          const sent = encode(error, { policy, carry: "all" })
+          const text = format === "grpc" ? Buffer.from(sent, "base64").toString() : sent
+          if (!decision.retryable) assert.notInclude(text, "retryAfter")
+          const back = Effect.runSync(decode(sent, known))
+          const { retry } = back[Failure.TypeId]
+          if (!decision.retryable) assert.deepStrictEqual([retry, Classifier.retryAfterOf(back)], ["never", undefined])
+          // Whoever sent it may not make more of it than its class declares.
+          else if (back._tag !== "RemoteFailure") {
+            assert.strictEqual(retry, known.find(({ declared }) => declared.tag === back._tag)?.declared.retry)
+          }
+        })
+      )
+    })
+  }
+
+  it("cannot be contradicted by what stands among the fields", () => {
+    const body = Projection.toRpc(new Reasons.Timeout(), { ...standard, carry: "all" })
+    const { decision, ...failure } = body.failure!
+    for (const refusing of [
+      { ...body, retryable: false, failure: { ...failure, data: { ...failure.data, retryAfter: 1500 } } },
+      { ...body, failure: { ...failure, decision: { ...decision!, retryable: false }, retry_after_ms: 1500 } }
+    ]) {
+      const back = Effect.runSync(RemoteFailure.decodeRpc(refusing, [Reasons.Timeout]))
+      assert.instanceOf(back, Reasons.Timeout)
+      assert.strictEqual(Classifier.classify(back).retry, "never")
+      assert.isUndefined(Classifier.retryAfterOf(back))
+      assert.isTrue(Schema.is(Reasons.Timeout)(back))
+      assert.isFalse(ErrorSnapshot.of(back, standard).decision.retryable)
+    }
+    // Only this one: the next of its class is as it was declared.
+    assert.strictEqual(new Reasons.Timeout()[Failure.TypeId].retry, "transient")
+  })
+
+  it("stays with the declaration where the format says nothing of it", () => {
+    const back = Effect.runSync(RemoteFailure.decodeHttp(Projection.toHttp(new Reasons.Timeout()), [Reasons.Timeout]))
+    assert.strictEqual(Classifier.classify(back).retry, "transient")
+  })
+
+  it("is what the policy here says, where that shows less of a snapshot from elsewhere", () => {
+    const snapshot = ErrorSnapshot.of(new Reasons.RateLimited({ retryAfter: 1500 }), { ...standard, carry: "all" })
+    const elsewhere: unknown = JSON.parse(JSON.stringify(snapshot))
+    const shut = ExposurePolicy.make({
+      otherwise: (subject) => ({ ...ExposurePolicy.contract(subject), visibility: "internal", retryable: false })
+    })
+    const text = JSON.stringify(Projection.toProblem(elsewhere, { policy: shut, carry: "all" }))
+    assert.notMatch(text, /retryAfter|retry_after_ms/)
+    assert.match(JSON.stringify(Projection.toProblem(elsewhere, { ...standard, carry: "all" })), /"retryAfter":1500/)
   })
 })

@@ -13,7 +13,7 @@ import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import * as Projection from "../projection/Projection.ts"
 import { arrived, remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
-import type { Known } from "../remote/known.ts"
+import { final, type Known } from "../remote/known.ts"
 import { readProblem } from "../remote/problem.ts"
 import { carriedVersion } from "../snapshot/carried.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
@@ -151,8 +151,10 @@ export interface problem<S extends Known> extends Schema.Codec<
 export const problem = <S extends Known>(Class: S, options: Options = {}): problem<S> => {
   const { status = statusOf(Class), typeBase = "urn:failure:" } = options
   const { code, reason, tag } = Class.declared
-  const decode = (body: { readonly failure?: { readonly data: Failure.Any } }) =>
-    body.failure === undefined ? cameBare(body, Class) : Effect.succeed(body.failure.data)
+  const decode = (body: { readonly failure?: { readonly data: Failure.Any }; readonly retryable: boolean }) =>
+    body.failure === undefined
+      ? cameBare(body, Class)
+      : Effect.succeed(body.retryable ? body.failure.data : final(body.failure.data))
   const encode = (failure: Failure.Any) => {
     if (failure instanceof RemoteFailure && !(failure instanceof Class)) return passedOn(failure)
     return Effect.flatMap(seen(failure, status), ({ audience, isAnswer, snapshot }) => {

@@ -160,6 +160,7 @@ export const readGrpc = (body: unknown): Said | undefined => {
   const marked = metadata.get("has_detail")
   const hasDetail = marked === undefined ? message !== title : marked === "true"
   const http = Number(metadata.get("http_status"))
+  const isRetryable = metadata.get("retryable")
   const said: Said = {
     ...shared,
     code,
@@ -169,7 +170,7 @@ export const readGrpc = (body: unknown): Said | undefined => {
     status: Number.isInteger(http) && http >= 400 && http <= 599 ? http : (statusOf.get(number) ?? null),
     visibility: isVisibility(visibility) ? visibility : "internal",
     audience: audienceIn(metadata.get("audience")),
-    retryable: metadata.get("retryable") === "true"
+    retryable: isRetryable === undefined ? undefined : isRetryable === "true"
   }
   return withCarried(said, carriedFrom(metadata.get("failure")))
 }

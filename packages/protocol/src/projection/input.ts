@@ -2,7 +2,7 @@ import { type Audience, Redaction, type Report } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { isOurs } from "../snapshot/ours.ts"
-import { decisionHere } from "../snapshot/received.ts"
+import { decidedHere } from "../snapshot/received.ts"
 import { receiveWith } from "../snapshot/redact.ts"
 import { view } from "../snapshot/view.ts"
 
@@ -29,7 +29,7 @@ const received = (
   { policy, redaction = Redaction.standard }: ErrorSnapshot.Options
 ): ErrorSnapshot.ErrorSnapshot => {
   const clean = receiveWith(snapshot, redaction)
-  return policy === undefined ? clean : { ...clean, decision: decisionHere(clean, policy) }
+  return policy === undefined ? clean : decidedHere(clean, policy)
 }
 
 /**

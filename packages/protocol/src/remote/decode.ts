@@ -10,7 +10,7 @@ import { limitViolations, remember } from "../snapshot/violations.ts"
 import { cut } from "../text.ts"
 import { elsewhere, readGraphQl, readHttp, readJsonRpc, readLog, readRpc, readSnapshot, type Said } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
-import { type Known, rebuild } from "./known.ts"
+import { final, type Known, rebuild } from "./known.ts"
 import { membersOf } from "./members.ts"
 import { readProblem, readProblemLike } from "./problem.ts"
 import { Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
@@ -93,7 +93,8 @@ export const remoteOf = (said: Said): RemoteFailure | undefined => {
     ...(problem === undefined ? {} : { problem }),
     ...(failure === undefined ? {} : { failure }),
     ...(detail === null ? {} : { detail: text(detail) }),
-    ...(said.retry_after_ms === undefined ? {} : { retryAfter: pauseIn(said.retry_after_ms) })
+    // Who says that one may not come back has nothing to say about when.
+    ...(said.retry_after_ms === undefined || retryable === false ? {} : { retryAfter: pauseIn(said.retry_after_ms) })
   })
 }
 
@@ -124,14 +125,31 @@ const placed = (failure: Failure.Any, { metadata, path }: RemoteFailure): Effect
   return Effect.flip(segments.reduceRight((self, segment) => Operation.doing(self, segment), inside))
 }
 
-/** What another program reported, in its place here: as its class where that is known, inside of what it was doing. @internal */
+/** The class of what another program reported. What it decided about trying again may be less than what the class declares. */
+const rebuilt = (
+  remote: RemoteFailure,
+  carried: CarriedFailure | undefined,
+  known: ReadonlyArray<Known>,
+  isFinal: boolean
+): Failure.Any | undefined => {
+  // A class would be a declared failure again, and what was thrown over there was none.
+  if (remote.origin !== undefined) return undefined
+  const failure = rebuild(remote, carried, known)
+  return isFinal && failure !== undefined ? final(failure) : failure
+}
+
+/**
+ * What another program reported, in its place here: as its class where that is known, inside of what it was doing.
+ *
+ * - `isFinal`: whether that program has said that one need not come back. Default: as the failure says. @internal
+ */
 export const arrived = (
   remote: RemoteFailure,
   carried: CarriedFailure | undefined,
-  known: ReadonlyArray<Known>
+  known: ReadonlyArray<Known>,
+  isFinal = !remote.retryable
 ): Effect.Effect<Failure.Any> => {
-  // A class would be a declared failure again, and what was thrown over there was none.
-  const failure = (remote.origin === undefined ? rebuild(remote, carried, known) : undefined) ?? remote
+  const failure = rebuilt(remote, carried, known, isFinal) ?? remote
   if (remote.violations !== undefined) remember(failure, remote.violations)
   return placed(failure, remote)
 }
@@ -169,7 +187,7 @@ const decoderWith =
         const inside = read(isJson ? parse(body) : body)
         const said = inside && completed(inside, context)
         const remote = said && remoteOf(said)
-        if (remote !== undefined) return arrived(remote, said?.failure, known)
+        if (remote !== undefined) return arrived(remote, said?.failure, known, inside?.retryable === false)
       } catch (error) {
         thrown = error
       }

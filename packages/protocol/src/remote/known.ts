@@ -1,5 +1,5 @@
-import type { Category, Failure } from "@holdfast/core"
-import { Duration, Option, Schema } from "effect"
+import { type Category, Failure } from "@holdfast/core"
+import { Duration, ErrorReporter, Option, Schema } from "effect"
 import { type CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
 
 /** A class that `Failure.Tagged` made. */
@@ -44,6 +44,21 @@ const pauseAmong = (data: Readonly<Record<string, unknown>>): { readonly retryAf
   const { retryAfter } = data
   if (retryAfter === "Infinity") return { retryAfter: longest }
   return typeof retryAfter === "number" ? { retryAfter: Math.min(longest, Math.max(0, retryAfter)) } : {}
+}
+
+/** A failure that was just rebuilt, and that is not to be tried again whatever its class declares: who made it has decided so. */
+export const final = <F extends Failure.Any>(failure: F): F => {
+  const declared = failure[Failure.TypeId]
+  // Who says that one may not come back has nothing to say about when.
+  Reflect.deleteProperty(failure, "retryAfter")
+  if (declared.retry === "never") return failure
+  const { category, code } = declared
+  return Object.defineProperties(failure, {
+    [Failure.TypeId]: { value: { ...declared, retry: "never" } },
+    [ErrorReporter.attributes]: {
+      value: { "error.type": code, "error.category": category, "error.retry": "never" }
+    }
+  })
 }
 
 /** The declared failure that a remote one is: from the fields that came along, else from what every format says. */

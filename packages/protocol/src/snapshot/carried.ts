@@ -26,6 +26,13 @@ export const CarriedFailure = Schema.Struct({
 })
 export type CarriedFailure = typeof CarriedFailure.Type
 
+/** What is carried of a failure after which nobody may come back: who may not need not know when. */
+export const withoutPause = ({ data, retry_after_ms: _, ...others }: CarriedFailure): CarriedFailure => {
+  if (data === undefined) return others
+  const { retryAfter: _pause, ...fields } = data
+  return { ...others, data: fields }
+}
+
 /** Fields that take more room than this are not carried: half of them would be none. */
 const maxCarried = 16_384
 

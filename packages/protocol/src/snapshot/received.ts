@@ -3,7 +3,7 @@ import { checked } from "../exposure/checked.ts"
 import type { ExposureDecision, Policy } from "../exposure/decision.ts"
 import { decide } from "../exposure/ExposurePolicy.ts"
 import { cut } from "../text.ts"
-import { isBounded } from "./carried.ts"
+import { isBounded, withoutPause } from "./carried.ts"
 import { limitIdentity, limitReceived } from "./limits.ts"
 import { isLabel } from "./remote.ts"
 import type { ErrorSnapshot, Occurrence } from "./schema.ts"
@@ -20,32 +20,39 @@ const limitOccurrence = ({ attempt, id, service, span_id, time, trace_id }: Occu
   ...(attempt === undefined ? {} : { attempt })
 })
 
-/** Whoever may not come back need not know when, and nobody waits for ever. */
-const pauseOf = ({ decision, retry_after_ms }: ErrorSnapshot): number | undefined =>
-  decision.retryable && retry_after_ms !== undefined ? Math.min(2 ** 31, Math.max(0, retry_after_ms)) : undefined
+/** Nobody waits for ever. */
+const pauseOf = (millis: number): number => Math.min(2 ** 31, Math.max(0, millis))
+
+/** What was decided about a snapshot. Whoever may not come back need not know when, neither beside the fields nor among them. */
+const decided = (snapshot: ErrorSnapshot, decision: ExposureDecision): ErrorSnapshot => {
+  if (decision.retryable) return { ...snapshot, decision }
+  const { failure, retry_after_ms: _, ...others } = snapshot
+  return { ...others, decision, ...(failure === undefined ? {} : { failure: withoutPause(failure) }) }
+}
 
 /** A snapshot that came from elsewhere, no larger than one that was made here; none if its code is no code. */
 export const limitSnapshot = (snapshot: ErrorSnapshot): ErrorSnapshot | undefined => {
   if (!isLabel(snapshot.identity.code)) return undefined
-  const { failure, occurrence, operation, origin, violations } = snapshot
+  const { failure, occurrence, operation, origin, retry_after_ms: pause, violations } = snapshot
   const identity = limitIdentity(snapshot.identity)
   const { detail, position, reason } = identity
-  const pause = pauseOf(snapshot)
   const { context, root_metadata, source_frames } = limitReceived(snapshot)
-  return {
+  const decision = checked(snapshot.decision)
+  const limited: ErrorSnapshot = {
     schema_version: snapshot.schema_version,
     identity,
-    decision: checked(snapshot.decision),
+    decision,
     report: { reason, detail, position, context },
     operation: operation === null ? null : cut(operation, 2048),
     root_metadata,
     source_frames,
     ...(origin === undefined ? {} : { origin }),
-    ...(pause === undefined ? {} : { retry_after_ms: pause }),
+    ...(pause === undefined ? {} : { retry_after_ms: pauseOf(pause) }),
     ...(violations === undefined ? {} : { violations: limitViolations(violations) }),
     ...(failure === undefined || !isBounded(failure) ? {} : { failure }),
     ...(occurrence === undefined ? {} : { occurrence: limitOccurrence(occurrence) })
   }
+  return decided(limited, decision)
 }
 
 const none: ReadonlyArray<string> = []
@@ -71,7 +78,7 @@ const classificationOf = ({ decision, identity }: ErrorSnapshot): Classifier.Cla
  * What may be shown of a snapshot that came from elsewhere: what was decided there, unless the policy here shows less. Then it
  * decides everything.
  */
-export const decisionHere = (snapshot: ErrorSnapshot, policy: Policy): ExposureDecision => {
+export const decidedHere = (snapshot: ErrorSnapshot, policy: Policy): ErrorSnapshot => {
   const here = decide(policy, {
     identity: snapshot.identity,
     classification: classificationOf(snapshot),
@@ -79,5 +86,5 @@ export const decisionHere = (snapshot: ErrorSnapshot, policy: Policy): ExposureD
     metadata: snapshot.root_metadata,
     causes: snapshot.source_frames
   })
-  return here.visibility === "internal" ? here : snapshot.decision
+  return here.visibility === "internal" ? decided(snapshot, here) : snapshot
 }

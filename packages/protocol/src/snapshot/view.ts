@@ -9,7 +9,7 @@ import {
   type Undeclared
 } from "../exposure/decision.ts"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
-import { type CarriedFailure, carry as carried } from "./carried.ts"
+import { type CarriedFailure, carry as carried, withoutPause } from "./carried.ts"
 import { guard } from "./guard.ts"
 import { limitContexts, limitFrames, limitIdentity, limitMetadata } from "./limits.ts"
 import { adopt } from "./ours.ts"
@@ -140,7 +140,7 @@ export class View implements ErrorSnapshot {
     if (violations.length > 0) this.violations = violations
     if (carry === "all" || (carry === "public" && decision.visibility === "public")) {
       const failure = carried(subject.error, this.identity.detail, guarding, secrets)
-      if (failure !== undefined) this.failure = failure
+      if (failure !== undefined) this.failure = decision.retryable ? failure : withoutPause(failure)
     }
   }
 
