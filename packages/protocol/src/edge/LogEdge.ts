@@ -23,6 +23,7 @@ import { cut } from "../text.ts"
 import { look } from "../look.ts"
 import { InForce } from "./inForce.ts"
 import { plainText } from "./plain.ts"
+import { provided } from "./provided.ts"
 
 const limits = { message: 8192, value: 2048, label: 256, stack: 8192, entries: 64 } as const
 
@@ -95,8 +96,11 @@ const stackOf = (error: unknown, options: ErrorSnapshot.Options, clean: Clean): 
   return stack === null ? {} : { stack: clean(stack, limits.stack) }
 }
 
-const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): string => {
-  const inForce = ErrorSnapshot.inForce(fiber)
+const line = (
+  { cause, date, fiber, logLevel, message }: Logger.Options<unknown>,
+  context: Context.Context<never> = fiber.context
+): string => {
+  const inForce = ErrorSnapshot.inForce(context)
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const redaction = knowing(inForce.redaction ?? Redaction.standard, cause, [
@@ -142,10 +146,14 @@ const line = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>
  * JSON.parse(lines[0] ?? "").failure.detail // => "row 7\nis torn"
  * ```
  */
-export const logger: Logger.Logger<unknown, string> = Logger.make(line)
+export const logger: Logger.Logger<unknown, string> = Logger.make((entry) => line(entry))
 
-/** {@link logger} on the console, in the place of all others. */
-export const layer: Layer.Layer<never> = Logger.layer([Logger.withConsoleLog(logger)])
+/** {@link logger} on the console, in the place of all others. Policies that are provided to it hold where an entry has none of its own. */
+export const layer: Layer.Layer<never> = Logger.layer([
+  Effect.map(provided, (given) =>
+    Logger.withConsoleLog(Logger.make((entry) => line(entry, Context.merge(given, entry.fiber.context))))
+  )
+])
 
 const reporter = (): ErrorReporter.ErrorReporter => {
   const logged = new WeakMap<Fiber.Fiber<unknown, unknown>, WeakSet<object>>()

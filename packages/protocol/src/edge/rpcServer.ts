@@ -14,6 +14,7 @@ import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { clean } from "./clean.ts"
 import { look } from "../look.ts"
 import { met, type Met } from "./met.ts"
+import { provided, under } from "./provided.ts"
 
 /** What goes out of a procedure. */
 export interface Options {
@@ -73,6 +74,27 @@ const declared = (one: Met, error: Failure.Any, reader: Reader) => {
   return fail(leaf === error ? told : layers.from(told))
 }
 
+/** What a call that failed is answered with. */
+const answered = (
+  cause: Cause.Cause<unknown>,
+  { headers, rpc }: { readonly headers: Headers; readonly rpc: Rpc.AnyWithProps },
+  { audience = "client", carry }: Options
+): Effect.Effect<never, RemoteFailure> => {
+  const reader: Reader = {
+    audience: typeof audience === "function" ? look(() => audience(headers), "client") : audience,
+    carry
+  }
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
+  const isDeclared = look(() => Failure.isFailure(error) && declares(rpc)(error), false)
+  return Effect.flatMap(met(cause, { carry: isDeclared ? "all" : carry }), (one) =>
+    Effect.andThen(
+      reportOrLog(one.cause),
+      isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader)
+    )
+  )
+}
+
 /**
  * The server's half. A failure that the procedure declares, in the middle of its stream too, goes out as its class, without
  * secrets and with its detail only if that is public; a defect, an interruption and any other error as a `RemoteFailure` with
@@ -98,21 +120,13 @@ const declared = (one: Met, error: Failure.Any, reader: Reader) => {
  * const server = Layer.mergeAll(handlers, RpcEdge.layer())
  * ```
  */
-export const layer = ({ audience = "client", carry }: Options = {}): Layer.Layer<Failures> =>
-  Layer.succeed(Failures)((effect, { headers, rpc }) =>
-    Effect.catchCause(effect, (cause) => {
-      const reader: Reader = {
-        audience: typeof audience === "function" ? look(() => audience(headers), "client") : audience,
-        carry
-      }
-      const error = cause.reasons.find(Cause.isFailReason)?.error
-      // A schema that takes everything, such as `Schema.Unknown`, declares nothing.
-      const isDeclared = look(() => Failure.isFailure(error) && declares(rpc)(error), false)
-      return Effect.flatMap(met(cause, { carry: isDeclared ? "all" : carry }), (one) =>
-        Effect.andThen(
-          reportOrLog(one.cause),
-          isDeclared ? declared(one, error as Failure.Any, reader) : remote(one, reader)
-        )
-      )
-    })
+export const layer = (options: Options = {}): Layer.Layer<Failures> =>
+  Layer.effect(
+    Failures,
+    Effect.map(
+      provided,
+      (layer): Failures["Service"] =>
+        (effect, call) =>
+          under(layer)(Effect.catchCause(effect, (cause) => answered(cause, call, options)))
+    )
   )

@@ -12,6 +12,7 @@ import { type Named, unheard } from "../reporting.ts"
 import { formatFor } from "./accept.ts"
 import { look } from "../look.ts"
 import { InForce } from "./inForce.ts"
+import { provided, unchosen, under } from "./provided.ts"
 import { correlationOf, isNamed, type Options, type Told, told } from "./told.ts"
 import { answeredByApi, isServersOwn } from "./translate.ts"
 
@@ -194,8 +195,15 @@ export const layer = (options?: Options): Layer.Layer<never, never, HttpRouter.H
 
 const middleware = (options: Options | undefined): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   HttpRouter.middleware(
-    // The router wants middleware to leave room for errors of other middleware.
-    (effect) =>
-      handled(effect, options) as Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest>,
+    Effect.map(provided, (layer) => {
+      const said = unchosen()
+      // The router wants middleware to leave room for errors of other middleware.
+      return (effect: Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>) =>
+        under(layer)(Effect.andThen(said, handled(effect, options))) as Effect.Effect<
+          HttpServerResponse.HttpServerResponse,
+          unhandled,
+          HttpServerRequest
+        >
+    }),
     { global: true }
   )

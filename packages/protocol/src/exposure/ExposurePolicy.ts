@@ -3,7 +3,7 @@
  * be tried again. One policy decides for every projection.
  */
 import type { Category } from "@holdfast/core"
-import { Context } from "effect"
+import { Context, Layer } from "effect"
 import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
 import { closed, type ExposureDecision, type Policy, type Subject } from "./decision.ts"
@@ -13,7 +13,7 @@ export { Alert, AudienceHints, ExposureDecision, type Origin, type Policy, type 
 export { standard } from "./standard.ts"
 
 /**
- * The policy in force: `ErrorSnapshot.make` reads it from the fiber. Default: {@link contract}.
+ * The policy in force: `ErrorSnapshot.make` reads it from the fiber; a server gets it by {@link layer}. Default: {@link contract}.
  *
  * @example
  * ```ts
@@ -31,6 +31,29 @@ export { standard } from "./standard.ts"
 export const ExposurePolicy: Context.Reference<Policy> = Context.Reference("@holdfast/protocol/ExposurePolicy", {
   defaultValue: (): Policy => contract
 })
+
+/**
+ * The policy for everything that is built on this layer: a server, a group of routes, one edge. Provide it to them; merged beside
+ * them it reaches nobody.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { ExposurePolicy } from "@holdfast/protocol"
+ * import { HttpEdge } from "@holdfast/protocol/http"
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter } from "effect/http"
+ *
+ * const routes = HttpRouter.add("GET", "/orders/:id", Effect.fail(new Reasons.NotFound({ detail: "order 7" })))
+ * const app = Layer.mergeAll(routes, HttpEdge.layer()).pipe(Layer.provide(ExposurePolicy.layer(ExposurePolicy.standard)))
+ *
+ * const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
+ * const answer = await handler(new Request("http://localhost/orders/7"))
+ * answer.status // => 404
+ * await dispose()
+ * ```
+ */
+export const layer = (policy: Policy): Layer.Layer<never> => Layer.succeed(ExposurePolicy, policy)
 
 /** A policy that opens nothing: every failure is a 500, internal, without hints, not to be tried again. */
 export const bare: Policy = () => closed

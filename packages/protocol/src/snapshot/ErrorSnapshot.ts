@@ -3,7 +3,7 @@
  * Every projection is made from it. It holds no secret and no reference to the error, and it can be encoded and decoded.
  */
 import { Classifier, Redaction } from "@holdfast/core"
-import { Cause, Effect, type Fiber, Option, Schema } from "effect"
+import { Cause, Context as Services, Effect, Option, Schema } from "effect"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import { reportOrLog } from "../reporting.ts"
 import { derived, isOurs } from "./ours.ts"
@@ -44,10 +44,10 @@ export { Context, DiagnosticReport, ErrorSnapshot, Metadata, Occurrence, schemaV
 export const of = (error: unknown, options?: Options): ErrorSnapshot => view(error, options).plain()
 
 /** @internal */
-export const inForce = (fiber: Fiber.Fiber<unknown, unknown>): Options => ({
-  policy: fiber.getRef(ExposurePolicy.ExposurePolicy),
-  redaction: fiber.getRef(Redaction.Redaction),
-  classify: fiber.getRef(Classifier.Classifier)
+export const inForce = (context: Services.Context<never>): Options => ({
+  policy: Services.get(context, ExposurePolicy.ExposurePolicy),
+  redaction: Services.get(context, Redaction.Redaction),
+  classify: Services.get(context, Classifier.Classifier)
 })
 
 /**
@@ -57,7 +57,7 @@ export const inForce = (fiber: Fiber.Fiber<unknown, unknown>): Options => ({
  */
 export const make = (error: unknown, options?: Pick<Options, "carry">): Effect.Effect<ErrorSnapshot> =>
   Effect.withFiber((fiber) => {
-    const seen = view(error, { ...options, ...inForce(fiber) })
+    const seen = view(error, { ...options, ...inForce(fiber.context) })
     const { defects } = seen
     const done = Effect.succeed(seen.plain())
     return defects.length === 0 ? done : Effect.andThen(reportOrLog(Cause.die(defects[0])), done)
