@@ -98,7 +98,11 @@ for (const [name, layer] of Object.entries(clients)) {
       (url, sockets) =>
         Effect.gen(function* () {
           const failure = undecodable(yield* asked(url))
-          assert.strictEqual(failure.status, 503)
+          assert.deepInclude(failure, { status: 503, problem: "too_large", limit: 1_048_576 })
+          assert.strictEqual(
+            Identity.of(failure).detail,
+            "status 503: the body is larger than 1048576 bytes, and was read no further; look at what answers at this address"
+          )
           assert.isBelow(failure.excerpt.length, 300)
           assert.strictEqual(Classifier.classify(failure).retry, "transient")
           const socket = yield* closed(sockets)
@@ -112,7 +116,8 @@ for (const [name, layer] of Object.entries(clients)) {
       (socket) => void socket.end(head(500, { ...json, connection: "close" }) + body),
       (url) =>
         Effect.gen(function* () {
-          undecodable(yield* asked(url, { maxBytes: Buffer.byteLength(body) - 1 }))
+          const limit = Buffer.byteLength(body) - 1
+          assert.deepInclude(undecodable(yield* asked(url, { maxBytes: limit })), { problem: "too_large", limit })
           assert.instanceOf(yield* asked(url, { maxBytes: Buffer.byteLength(body) }), SoldOut)
         })
     )
@@ -124,7 +129,11 @@ for (const [name, layer] of Object.entries(clients)) {
         Effect.gen(function* () {
           const fiber = yield* Effect.forkChild(asked(url))
           const failure = undecodable(yield* inTime(fiber, "1 second"))
-          assert.deepInclude(failure, { status: 502, excerpt: `{"status":` })
+          assert.deepInclude(failure, { status: 502, excerpt: `{"status":`, problem: "timed_out", bytes: 10 })
+          assert.strictEqual(
+            Identity.of(failure).detail,
+            "status 502: gave up after 10 s with 10 bytes of a body that did not end; look at what answers at this address"
+          )
           yield* closed(sockets)
         })
     )
@@ -164,8 +173,10 @@ for (const [name, layer] of Object.entries(clients)) {
         Effect.gen(function* () {
           const failure = yield* asked(url)
           // Whether the head came through before the reset is up to the network; both ends are known.
-          if (failure instanceof RemoteFailure.UndecodableRemote) assert.strictEqual(failure.status, 503)
-          else assert.strictEqual(Identity.of(failure).code, "sys.network_error")
+          if (failure instanceof RemoteFailure.UndecodableRemote) {
+            assert.deepInclude(failure, { status: 503, problem: "incomplete" })
+            assert.match(Identity.of(failure).detail ?? "", /^status 503: the body broke off after \d+ bytes$/)
+          } else assert.strictEqual(Identity.of(failure).code, "sys.network_error")
           assert.strictEqual(Classifier.classify(failure).retry, "transient")
         })
     )
@@ -192,6 +203,19 @@ for (const [name, layer] of Object.entries(clients)) {
         socket.write(bomb)
       },
       (url) => Effect.map(asked(url), (failure) => void assert.strictEqual(undecodable(failure).status, 500))
+    )
+
+    answers(
+      "names the version of a body that is not known here, even if more was promised",
+      (socket) =>
+        void socket.end(
+          head(500, { ...json, "content-length": "100000" }) + `{"schema_version":2,"code":"sys.timeout"}`
+        ),
+      (url) =>
+        Effect.map(
+          asked(url),
+          (failure) => void assert.strictEqual(undecodable(failure).problem, "unsupported_version")
+        )
     )
 
     answers(
@@ -224,7 +248,10 @@ for (const [name, layer] of Object.entries(clients)) {
     answers(
       "tells a body that never came from none",
       (socket) => void socket.end(head(503, { ...json, "content-length": "100" })),
-      (url) => Effect.map(asked(url), (failure) => void assert.strictEqual(undecodable(failure).excerpt, ""))
+      (url) =>
+        Effect.map(asked(url), (failure) => {
+          assert.deepInclude(undecodable(failure), { excerpt: "", problem: "incomplete", bytes: 0 })
+        })
     )
 
     answers(

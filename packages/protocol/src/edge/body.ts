@@ -1,5 +1,6 @@
-import { type Duration, Effect, Option, Stream } from "effect"
+import { Duration, Effect, Option, Stream } from "effect"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type { Cut } from "../remote/undecodable.ts"
 
 /** How much of somebody else's answer is read, and for how long. */
 export interface Patience {
@@ -14,8 +15,8 @@ const mebibyte = 1_048_576
 /** What came of a body. */
 export interface Came {
   readonly text: string
-  /** Whether that is all of it. */
-  readonly isWhole: boolean
+  /** Why that is not all of it. Absent: it is. */
+  readonly cut?: Cut
 }
 
 /**
@@ -40,8 +41,13 @@ export const textOf = (
       Stream.runDrain,
       Effect.timeoutOption(patience),
       Effect.match({
-        onFailure: (): Came => ({ text: texts.join(""), isWhole: false }),
-        onSuccess: (done): Came => ({ text: texts.join(""), isWhole: Option.isSome(done) && left >= 0 })
-      })
+        onFailure: (): Cut => ({ problem: "incomplete", bytes: maxBytes - left }),
+        onSuccess: (done): Cut | undefined => {
+          if (left < 0) return { problem: "too_large", limit: maxBytes }
+          if (Option.isSome(done)) return undefined
+          return { problem: "timed_out", bytes: maxBytes - left, waited: Duration.fromInputUnsafe(patience) }
+        }
+      }),
+      Effect.map((cut): Came => ({ text: texts.join(""), ...(cut === undefined ? {} : { cut }) }))
     )
   })

@@ -27,7 +27,7 @@ const isProblem = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^\s*application\/problem\+json\s*(;|$)/i.test(contentType)
 
 /** The answer to a HEAD has no body, whatever its headers say, and a connection is free when that has been read. */
-const nothing: Came = { text: "", isWhole: true }
+const nothing: Came = { text: "" }
 
 /** As much of a response as there is and as came in time. */
 export const came = (response: HttpClientResponse, options: Patience): Effect.Effect<Came> =>
@@ -36,21 +36,25 @@ export const came = (response: HttpClientResponse, options: Patience): Effect.Ef
 /** The failure that a response tells of, of which this has come. */
 export const failureIn = (
   { headers, status }: HttpClientResponse,
-  { isWhole, text }: Came,
+  { cut, text }: Came,
   known: ReadonlyArray<RemoteFailure.Known>
 ): Effect.Effect<never, Failure.Any> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const retry_after_ms = pauseOf(headers["retry-after"], now)
-    if (text === "" && isWhole) return Effect.fail(bodiless(status, retry_after_ms))
-    const context: Context = { status, ...(retry_after_ms === undefined ? {} : { retry_after_ms }) }
+    if (text === "" && cut === undefined) return Effect.fail(bodiless(status, retry_after_ms))
+    const context: Context = {
+      status,
+      ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+      ...(cut === undefined ? {} : { cut })
+    }
     const decode = isProblem(headers["content-type"]) ? decodeProblemWith : decodeJsonWith(status)
     return Effect.flatMap(decode(text, known, context), Effect.fail)
   })
 
 /**
  * The failure that a response with an error status tells of. A body that is no failure of ours is an `UndecodableRemote`
- * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long,
- * unless what came in time is a failure. An answer without a body, as to every HEAD, is a `RemoteFailure` with the code that
+ * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long
+ * (`problem`: `too_large`, `incomplete`, `timed_out`), unless what came in time is a failure. An answer without a body, as to every HEAD, is a `RemoteFailure` with the code that
  * its status stands for (`Classifier.ofStatus`). A problem is recognised whatever its content type says.
  *
  * - `known`: the classes that may come back. Default: none.

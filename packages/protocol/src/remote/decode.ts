@@ -13,7 +13,7 @@ import { RemoteFailure } from "./failure.ts"
 import { final, type Known, rebuild } from "./known.ts"
 import { membersOf } from "./members.ts"
 import { readProblem, readProblemLike } from "./problem.ts"
-import { Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
+import { type Cut, Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
 
 const limits = { body: 1_048_576, text: 8192, hints: 16, hint: 512, segments: 256 } as const
 
@@ -170,6 +170,8 @@ export interface Decoder {
 export interface Context {
   readonly status?: number
   readonly retry_after_ms?: number
+  /** Why the body is not all that was sent. */
+  readonly cut?: Cut
 }
 
 type DecoderWith = (

@@ -1,14 +1,30 @@
 import { Classifier, Failure } from "@holdfast/core"
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 import { schemaVersion } from "../snapshot/schema.ts"
 import { bounded, type Bounds, type Cleaning } from "../json.ts"
 import { cut } from "../text.ts"
 
 const limits = { excerpt: 256, version: 32 } as const
 
-/** What a body can lack: it cannot be parsed, is too large, is another thing, is of a version that is not known here. */
-export const Problem = Schema.Literals(["not_json", "too_large", "unexpected_shape", "unsupported_version"])
+/**
+ * What a body can lack: it cannot be parsed, is too large, did not come to its end in time, broke off, is another thing, is of a
+ * version that is not known here.
+ */
+export const Problem = Schema.Literals([
+  "not_json",
+  "too_large",
+  "timed_out",
+  "incomplete",
+  "unexpected_shape",
+  "unsupported_version"
+])
 export type Problem = typeof Problem.Type
+
+/** Why a body is not all that was sent. */
+export type Cut =
+  | { readonly problem: "too_large"; readonly limit: number }
+  | { readonly problem: "timed_out"; readonly bytes: number; readonly waited: Duration.Duration }
+  | { readonly problem: "incomplete"; readonly bytes: number }
 
 /** Thrown while a body is read that is not to be read any further. */
 export class Refused {
@@ -33,11 +49,25 @@ interface Fields {
   readonly problem: Problem
   readonly status?: number
   readonly version?: string
+  readonly bytes?: number
+  readonly limit?: number
+  readonly waited?: Duration.Duration
 }
+
+const seconds = (waited: Duration.Duration | undefined): string =>
+  waited === undefined ? "" : ` after ${Duration.toMillis(waited) / 1000} s`
+
+const read = (bytes = 0): string => `${bytes} ${bytes === 1 ? "byte" : "bytes"}`
 
 const problems: Readonly<Record<Problem, (fields: Fields) => string>> = {
   not_json: ({ format }) => `the body is no JSON, so it is no ${format} failure; look for a proxy in between`,
-  too_large: ({ format }) => `the body is larger than any ${format} failure; look at what answers at this address`,
+  too_large: ({ format, limit }) =>
+    limit === undefined
+      ? `the body is larger than any ${format} failure; look at what answers at this address`
+      : `the body is larger than ${read(limit)}, and was read no further; look at what answers at this address`,
+  timed_out: ({ bytes, waited }) =>
+    `gave up${seconds(waited)} with ${read(bytes)} of a body that did not end; look at what answers at this address`,
+  incomplete: ({ bytes }) => `the body broke off after ${read(bytes)}`,
   unexpected_shape: ({ format }) => `the body is no ${format} failure; decode it as what the other side sends`,
   unsupported_version: ({ format, version }) =>
     `the body is a ${format} failure of version ${version}, and this program reads version ${schemaVersion}; update it`
@@ -59,7 +89,13 @@ export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
     /** The HTTP status it came with. */
     status: Schema.optionalKey(Schema.Int),
     /** The version it is of, if that is the problem. */
-    version: Schema.optionalKey(Schema.String)
+    version: Schema.optionalKey(Schema.String),
+    /** How many bytes of it came, if it timed out or broke off. */
+    bytes: Schema.optionalKey(Schema.Finite),
+    /** How many bytes are read, if there were more. */
+    limit: Schema.optionalKey(Schema.Finite),
+    /** How long it was waited for, if it timed out. */
+    waited: Schema.optionalKey(Schema.DurationFromMillis)
   },
   {
     code: "sys.undecodable_remote_failure",
@@ -110,12 +146,13 @@ export const undecodable = (
   format: string,
   body: unknown,
   thrown: unknown,
-  { retry_after_ms, status }: { readonly retry_after_ms?: number; readonly status?: number }
+  { cut, retry_after_ms, status }: { readonly cut?: Cut; readonly retry_after_ms?: number; readonly status?: number }
 ): UndecodableRemote => {
   const { problem, version } = thrown instanceof Refused ? thrown : new Refused("unexpected_shape")
   return new UndecodableRemote({
     format,
-    problem,
+    // Half of a body is no JSON, and nobody in between has made it so; a version that it has already named is one.
+    ...(cut === undefined || problem === "unsupported_version" ? { problem } : cut),
     excerpt: excerptOf(body),
     ...(status === undefined ? {} : { status }),
     ...(problem === "unsupported_version" ? { version: versionOf(version) } : {}),

@@ -27,7 +27,8 @@ export const CarriedFailure = Schema.Struct({
 export type CarriedFailure = typeof CarriedFailure.Type
 
 /** What is carried of a failure after which nobody may come back: who may not need not know when. */
-export const withoutPause = ({ data, retry_after_ms: _, ...others }: CarriedFailure): CarriedFailure => {
+export const withoutPause = (carried: CarriedFailure): CarriedFailure => {
+  const { data, retry_after_ms: _, ...others } = carried
   if (data === undefined) return others
   const { retryAfter: _pause, ...fields } = data
   return { ...others, data: fields }
