@@ -369,9 +369,14 @@ describe("Redaction", () => {
       throw new Error("no")
     }
     const broken: Redaction.Policy = { mask: "***", isSecretKey: boom, text: boom, conceal: boom }
-    const report = Report.fromCause(call, { redaction: broken })
-    for (const shown of [report, Report.redact(Report.fromCause(call), broken)]) {
-      assert.strictEqual(shown.identity.detail, "***")
+    const nameless: Redaction.Policy = { ...Redaction.make({ mask: "***" }), isSecretKey: boom }
+    for (const shown of [
+      Report.fromCause(call, { redaction: broken }),
+      Report.redact(Report.fromCause(call), broken),
+      Report.fromCause(call, { redaction: nameless }),
+      Report.redact(Report.fromCause(call), nameless)
+    ]) {
+      assert.include(["***", "?token=***", "?token=<redacted>"], shown.identity.detail)
       assert.strictEqual(shown.identity.code, "sys.data_error")
       assert.deepStrictEqual(
         shown.contexts[0]?.fields.map(([, value]) => value),
