@@ -10,6 +10,8 @@ class LoginRefused extends Failure.Tagged<LoginRefused>()(
   { code: "biz.report.login_refused" }
 ) {}
 
+const signed = (secret: string): string => createHmac("sha256", "key").update(secret).digest("hex")
+
 const causeOf = (effect: Effect.Effect<unknown, unknown>): Cause.Cause<unknown> => {
   const exit = Effect.runSyncExit(effect)
   return Exit.isFailure(exit) ? exit.cause : Cause.empty
@@ -312,7 +314,7 @@ describe("Redaction", () => {
     ["masks it", undefined, "***", "?token=***"],
     ["leaves the field out, and masks it in a text", Redaction.drop, undefined, "?token=***"],
     ["keeps the end", Redaction.keepLast(4), "…cdef", "?token=…cdef"],
-    ["puts a keyed hash there", Redaction.keyedHash("key"), "#b0349a882ba44d37", "?token=#b0349a882ba44d37"],
+    ["puts a keyed hash there", Redaction.keyedHash(signed), "#b0349a882ba44d37", "?token=#b0349a882ba44d37"],
     [
       "masks it where that fails",
       () => {
@@ -339,13 +341,10 @@ describe("Redaction", () => {
     assert.deepStrictEqual([plain.identity.code, plain.identity.category], ["sys.data_error", "sys"])
   })
 
-  it("hashes with HMAC-SHA-256, whatever the key and the secret", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.string({ minLength: 1, maxLength: 300 }), (key, secret) => {
-        const expected = createHmac("sha256", key).update(secret).digest("hex").slice(0, 16)
-        assert.strictEqual(Redaction.keyedHash(key)(secret, "*"), `#${expected}`)
-      })
-    )
+  it("masks the whole text where the hash is no hash", () => {
+    const policy = Redaction.make({ conceal: Redaction.keyedHash((secret) => secret.toUpperCase()) })
+    assert.strictEqual(policy.text("?token=0123456789abcdef"), "<redacted>")
+    assert.strictEqual(policy.text("?token=short"), "<redacted>")
   })
 
   it("keeps slots apart from fields of the same name", () => {

@@ -1,6 +1,5 @@
 /** What may stand where a secret stood. */
 import { mask as defaultMask } from "../failure/fields.ts"
-import { hmac } from "./hmac.ts"
 
 /**
  * What replaces a secret that was found by its shape or its name. `undefined` leaves the field or the metadata out; inside of
@@ -33,19 +32,26 @@ export const drop: Conceal = () => undefined
 const hashed = /^#[\da-f]{16}$/
 
 /**
- * Replaces a secret by what only the owner of the key can make of it: the first 64 bits of its HMAC-SHA-256, as `#` and 16
- * hexadecimal digits. The same secret is the same text everywhere, so that entries of a log can be told to belong together.
+ * Replaces a secret by what only the owner of a key can make of it: `#` and the first 16 hexadecimal digits, 64 bits, of what
+ * `sign` gives, which has to be a keyed hash such as HMAC-SHA-256 (RFC 2104). The same secret is the same text everywhere, so
+ * that entries of a log can be told to belong together. Where `sign` throws or gives fewer digits, all of the text is masked.
  *
  * @example
  * ```ts
  * import { Redaction } from "@holdfast/core"
+ * import { createHmac } from "node:crypto"
  *
- * const policy = Redaction.make({ conceal: Redaction.keyedHash("a key of at least 32 random bytes") })
+ * const sign = (secret: string) => createHmac("sha256", "32 random bytes").update(secret).digest("hex")
+ * const policy = Redaction.make({ conceal: Redaction.keyedHash(sign) })
  * policy.text("?token=abc") === policy.text("?token=abc") // => true
  * policy.text("?token=abc").length // => 24
  * ```
  */
-export const keyedHash = (key: string | Uint8Array): Conceal => {
-  const sign = hmac(typeof key === "string" ? new TextEncoder().encode(key) : key)
-  return (secret) => (hashed.test(secret) ? secret : `#${sign(new TextEncoder().encode(secret)).slice(0, 16)}`)
-}
+export const keyedHash =
+  (sign: (secret: string) => string): Conceal =>
+  (secret) => {
+    if (hashed.test(secret)) return secret
+    const hash = `#${sign(secret).slice(0, 16)}`
+    if (hashed.test(hash)) return hash
+    throw new Error("a keyed hash has at least 16 hexadecimal digits in small letters")
+  }
