@@ -212,6 +212,13 @@ describe("a secret in a field", () => {
     assert.strictEqual(make().password, "pass-hunter2")
   })
 
+  it("is no number that only has such a name", () => {
+    class TooLong extends Failure.Tagged<TooLong>()("TooLong", { maxTokens: Schema.Int }, { code: "biz.too_long" }) {}
+    const codec = Schema.toCodecJson(TooLong)
+    const back = Schema.decodeUnknownSync(codec)(Schema.encodeUnknownSync(codec)(new TooLong({ maxTokens: 4096 })))
+    assert.strictEqual(back.maxTokens, 4096)
+  })
+
   it("is marked for good: nobody takes the mark away", () => {
     const { sensitive: names } = Login.declared
     assert.deepStrictEqual(names, ["password"])

@@ -98,7 +98,9 @@ export const guard = (
   for (const key of Object.keys(fields)) {
     const field = fields[key]!
     const masks = holds(field.ast, isMarked)
-    const isBare = holds(field.ast, isRedacted) || (!masks && isSecretName(key))
+    // A number under such a name is a count more often than a secret: `maxTokens`.
+    const isNamed = !masks && isSecretName(key) && holds(field.ast, SchemaAST.isString)
+    const isBare = isNamed || holds(field.ast, isRedacted)
     if (masks || isBare) secret.push(key)
     if (isBare) guarded[key] = masked(field)
   }
