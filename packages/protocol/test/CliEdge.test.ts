@@ -1,18 +1,19 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Failure, Reasons } from "@holdfast/core"
+import { Failure, Operation, Reasons } from "@holdfast/core"
 import { CliEdge } from "@holdfast/protocol/cli"
-import { Cause, Effect, Exit, Runtime } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 
 const ended = <E>(self: Effect.Effect<unknown, E>, options?: CliEdge.Options) =>
   Effect.gen(function* () {
+    const { length } = yield* TestConsole.errorLines
     const exit = yield* Effect.exit(CliEdge.main(self, options))
     const codes: Array<number> = []
     Runtime.defaultTeardown(exit, (code) => codes.push(code))
-    return { code: codes[0], stderr: (yield* TestConsole.errorLines).join("\n") }
+    return { code: codes[0], stderr: (yield* TestConsole.errorLines).slice(length).join("\n") }
   })
 
 const lost = () =>
@@ -48,6 +49,40 @@ describe("A command that ends", () => {
     })
   )
 
+  it.effect("says what it was doing, on one line or at length", () =>
+    Effect.gen(function* () {
+      const program = Operation.doing(Effect.fail(new Reasons.DataError({ detail: "row 7" })), "import\nall", {
+        at: "orders.csv"
+      }).pipe(Operation.doing("nightly"))
+      const { stderr } = yield* ended(program)
+      assert.deepStrictEqual(stderr.split("\n"), [
+        "Error: data error: row 7",
+        "  Path: nightly / import\\nall / orders.csv",
+        "  Code: sys.data_error"
+      ])
+      assert.include((yield* ended(program, { verbose: true })).stderr, "path: nightly / import\\nall / orders.csv")
+    })
+  )
+
+  it.effect("says where a bug is when asked, and only then, without its secrets", () =>
+    Effect.gen(function* () {
+      const bug = Object.assign(new Error("token=marker-secret"), { token: "marker-secret" })
+      bug.stack = `Error: marker\n    at pay (marker-secret.ts:7:1)\n    at \u001b[31mnext (b.ts:8:1)\nno place`
+      for (const [program, options, has] of [
+        [Effect.die(bug), { verbose: true }, true],
+        [Effect.failCause(Cause.combine(Cause.fail(new Reasons.NotFound()), Cause.die(bug))), { verbose: true }, true],
+        [Effect.die(bug), {}, false],
+        [Effect.die(bug), { verbose: true, audience: "client" }, false],
+        [Effect.fail(new Reasons.DataError()), { verbose: true }, false]
+      ] as const) {
+        const { stderr } = yield* ended<unknown>(program, options)
+        assert.strictEqual(/^ {4}at pay /m.test(stderr), has, stderr)
+        assert.strictEqual(stderr.includes("b.ts:8:1"), has)
+        for (const other of ["marker-secret", "\u001b", "no place"]) assert.notInclude(stderr, other)
+      }
+    })
+  )
+
   it.effect("says to a client what a client may read", () =>
     Effect.gen(function* () {
       for (const verbose of [false, true]) {
@@ -61,6 +96,49 @@ describe("A command that ends", () => {
   it.effect("exits with your own code where you have one", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* ended(Effect.fail(lost()), { exitTable: { "conf.*": 2 } })).code, 2)
+    })
+  )
+
+  it.effect("does not begin with a table that says nothing, and says what was meant", () =>
+    Effect.gen(function* () {
+      for (const [exitTable, said] of [
+        [{ "sys.*": 2, sys: 3 }, `exitTable["sys"]: is a category and no code; did you mean "sys.*"?`],
+        [{ "payment.*": 3 }, `did you mean "sys.payment.*"?`],
+        [{ "*.payment.down": 3 }, `did you mean "*.down"?`],
+        [{ "sys.*.down": 3 }, `exitTable["sys.*.down"]: must be a whole code`],
+        [{ "sys.pay*": 3 }, `exitTable["sys.pay*"]: must be a whole code`],
+        [{ "*": 3 }, `exitTable["*"]: must name a code`],
+        [{ "sys.timeout": 0 }, `exitTable["sys.timeout"]: must be a whole number from 1 to 255`]
+      ] as const) {
+        let began = false
+        const { code, stderr } = yield* ended(
+          Effect.sync(() => (began = true)),
+          { exitTable }
+        )
+        assert.deepStrictEqual([began, code], [false, 78])
+        assert.include(stderr, said)
+      }
+    })
+  )
+
+  it.effect("says of a key that is the beginning of a code what was meant", () =>
+    Effect.gen(function* () {
+      class Down extends Failure.Tagged<Down>()("CliDown", {}, { code: "sys.cli_payment.down" }) {}
+      const { code, stderr } = yield* ended(Effect.fail(new Down()), { exitTable: { "sys.cli_payment": 3 } })
+      assert.strictEqual(code, 69)
+      assert.include(stderr, `  Exit table: "sys.cli_payment" is no such code; did you mean "sys.cli_payment.*"?`)
+      const right = yield* ended(Effect.fail(new Down()), { exitTable: { "sys.cli_payment.*": 3 } })
+      assert.deepStrictEqual([right.code, right.stderr.includes("Exit table")], [3, false])
+    })
+  )
+
+  it.effect("ends as its layers do where these are provided inside", () =>
+    Effect.gen(function* () {
+      const Database = Context.Service<string>("CliEdge/Database")
+      const layer = Layer.effect(Database, Effect.fail(lost()))
+      const { code, stderr } = yield* ended(Effect.provide(Database, layer))
+      assert.strictEqual(code, 78)
+      assert.include(stderr, "endpoint is empty")
     })
   )
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigError, Failure, ProtocolError, Reasons, TransportError } from "@holdfast/core"
-import { ExposurePolicy, Projection } from "@holdfast/protocol"
+import { ConfigError, Failure, InternalError, ProtocolError, Reasons, TransportError } from "@holdfast/core"
+import { ErrorSnapshot, ExposurePolicy, Projection } from "@holdfast/protocol"
 import { Cause, Schema } from "effect"
 
 class Usage extends Failure.Tagged<Usage>()("ExitUsage", {}, { code: "biz.exit.usage" }) {}
@@ -10,6 +10,11 @@ class MissingInput extends Failure.Tagged<MissingInput>()(
   { code: "biz.exit.missing_input" }
 ) {}
 class Deep extends Failure.Tagged<Deep>()("ExitDeep", {}, { code: "sys.exit.spool.unwritable" }) {}
+class PaymentDown extends Failure.Tagged<PaymentDown>()(
+  "ExitPaymentDown",
+  {},
+  { code: "sys.exit.payment.down", retry: "transient" }
+) {}
 
 describe("Projection.exitCode", () => {
   const table: ReadonlyArray<readonly [string, unknown, number]> = [
@@ -20,7 +25,7 @@ describe("Projection.exitCode", () => {
     ["a missing input file", new MissingInput({ file: "traces.json" }), 66],
     ["something that does not exist", new Reasons.NotFound(), 66],
     ["an unavailable service", new Reasons.ExternalServiceError(), 69],
-    ["an open circuit", new Reasons.CircuitOpen({ circuit: "c", state: "open" }), 69],
+    ["an open circuit, which closes again", new Reasons.CircuitOpen({ circuit: "c", state: "open" }), 75],
     ["a bug", new Reasons.LogicError(), 70],
     ["a thrown string", "boom", 70],
     ["a defect", Cause.die(new Error("bug")), 70],
@@ -36,10 +41,57 @@ describe("Projection.exitCode", () => {
     assert.strictEqual(Projection.exitCode(failure), code)
   })
 
-  it("calls what may be tried again a temporary failure, by the policy's word", () => {
+  it("calls what is declared to pass a temporary failure, whatever a policy tells callers", () => {
     const failure = new TransportError.ConnectionRefused({ endpoint: "e" })
-    assert.strictEqual(Projection.exitCode(failure), 69)
-    assert.strictEqual(Projection.exitCode(failure, { policy: ExposurePolicy.standard }), 75)
+    assert.strictEqual(Projection.exitCode(failure), 75)
+    assert.strictEqual(Projection.exitCode(Cause.fail(new PaymentDown())), 75)
+    // All that is left in a snapshot is what was decided.
+    assert.strictEqual(Projection.exitCode(ErrorSnapshot.of(failure)), 69)
+    assert.strictEqual(Projection.exitCode(ErrorSnapshot.of(failure, { policy: ExposurePolicy.standard })), 75)
+  })
+
+  it("says of every declared reason what the table of the documentation says", () => {
+    const own: Readonly<Record<string, number>> = {
+      "biz.business_error": 69,
+      "biz.not_found": 66,
+      "biz.permission_denied": 77,
+      "biz.rate_limited": 75,
+      "biz.unauthenticated": 77,
+      "sys.cancelled": 130,
+      "sys.data_error": 65,
+      "sys.io_error": 74,
+      "sys.malformed_data": 65,
+      "sys.partial_success": 65,
+      "sys.resource_exhausted": 71,
+      "sys.unsupported_encoding": 76,
+      "sys.version_mismatch": 76
+    }
+    const byCategory = { biz: 65, conf: 78, logic: 70, sys: 69 }
+    const declared = [Reasons, ConfigError, ProtocolError, TransportError, InternalError].flatMap((module) =>
+      Object.values(module).flatMap((Class): ReadonlyArray<{ readonly declared: Failure.Declared }> =>
+        "declared" in Class ? [Class] : []
+      )
+    )
+    assert.isAbove(declared.length, 40)
+    for (const Class of declared) {
+      const { category, code, retry } = Class.declared
+      const instance = Failure.stackless(Class as never, {} as never)
+      const expected = own[code] ?? (retry === "never" ? byCategory[category] : 75)
+      assert.strictEqual(Projection.exitCode(instance), expected, code)
+    }
+  })
+
+  it("knows foreign errors by the table that is given", () => {
+    const classify = () => Reasons.RateLimited.declared
+    assert.strictEqual(Projection.exitCode(new Error("quota"), { classify }), 75)
+  })
+
+  it("is one even of what cannot be looked at", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const hostile of [proxy, Cause.fail(proxy), Cause.die(proxy)]) {
+      assert.strictEqual(Projection.exitCode(hostile), 70)
+    }
   })
 
   it("asks the given table first: the code, its beginnings, its end, its category", () => {

@@ -1,14 +1,18 @@
 /**
  * Failures of a command: what happened on stderr, and the exit code that scripts can tell apart.
  */
-import { type Audience, Report } from "@holdfast/core"
+import { type Audience, ConfigError, Redaction, Report } from "@holdfast/core"
 import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
-import { hintsFor, reportOf, seenBy } from "../projection/input.ts"
+import { meantFor, mistakeIn } from "../projection/exitTable.ts"
+import { hintsFor, isInside, reportOf, seenBy } from "../projection/input.ts"
 import * as Projection from "../projection/Projection.ts"
 import { report } from "../reporting.ts"
-import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { guard } from "../snapshot/guard.ts"
 import { look } from "../look.ts"
-import { met } from "./met.ts"
+import { cut } from "../text.ts"
+import { stackOf } from "./bug.ts"
+import { met, type Met } from "./met.ts"
 
 /** How a command ends. */
 export interface Options {
@@ -16,7 +20,7 @@ export interface Options {
   readonly audience?: Audience
   /** Your own exit codes, asked before the built-in ones. Default: none. */
   readonly exitTable?: Projection.ExitTable
-  /** Whether to print everything there is to know instead of the chain of causes. Default: `false`. */
+  /** Whether to print everything there is to know, and where a bug is, instead of the chain of causes. Default: `false`. */
   readonly verbose?: boolean
 }
 
@@ -37,17 +41,42 @@ const isClosedPipe = (u: unknown): boolean => {
   return module === "Stdio" && method === "stdout" && Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"
 }
 
-/** What is printed about a failure: its chain or all of it, then what one can do about it. */
+const longestStack = 8192
+
+/** The lines of a stack, none of which can pretend to be another one. */
+const stackLines = (stack: string | undefined, redaction: Redaction.Policy): ReadonlyArray<string> =>
+  stack === undefined ? [] : cut(redaction.text(stack), longestStack).split("\n").map(Report.oneLine)
+
+const line = (label: string, text: string): string => `  ${label}: ${Report.oneLine(text)}`
+
+/** What is printed about a failure: its chain and what the program was doing, or all of it; then what one can do about it. */
 const printed = (
-  snapshot: ErrorSnapshot.ErrorSnapshot,
-  { audience = "operator", verbose = false }: Options
+  { cause, snapshot }: Met,
+  { audience = "operator", exitTable = {}, verbose = false }: Options,
+  inForce: ErrorSnapshot.Options
 ): string => {
-  const { identity } = snapshot
-  const hints = hintsFor(snapshot, audience).map((hint) => `  Hint: ${Report.oneLine(hint)}`)
-  const text = verbose
-    ? Projection.toCli(snapshot, { audience }).detail
-    : Report.chain(reportOf(seenBy(snapshot, audience)))
-  return [text, `  Code: ${Report.oneLine(identity.code)}`, ...hints].join("\n")
+  const seen = seenBy(snapshot, audience)
+  const { category, code, path } = seen.identity
+  const redaction = guard(inForce.redaction ?? Redaction.standard)
+  const stack = verbose && isInside(audience) ? stackOf(cause, category, { ...inForce, redaction }) : undefined
+  const meant = isInside(audience) ? meantFor(exitTable, code) : undefined
+  return [
+    verbose ? Projection.toCli(snapshot, { audience }).detail : Report.chain(reportOf(seen)),
+    ...stackLines(stack, redaction),
+    ...(verbose || path === null ? [] : [line("Path", path)]),
+    line("Code", code),
+    ...hintsFor(snapshot, audience).map((hint) => line("Hint", hint)),
+    ...(meant === undefined ? [] : [line("Exit table", `"${meant}" is no such code; did you mean "${meant}.*"?`)])
+  ].join("\n")
+}
+
+/** A table with an entry that says nothing would be found out when a script has taken the wrong turn. */
+const wrongTable = (exitTable: Projection.ExitTable | undefined): ConfigError.InvalidValue | undefined => {
+  const mistake = exitTable && mistakeIn(exitTable)
+  return (
+    mistake &&
+    new ConfigError.InvalidValue({ path: `exitTable[${JSON.stringify(mistake.key)}]`, expected: mistake.expected })
+  )
 }
 
 /**
@@ -55,7 +84,10 @@ const printed = (
  * `Projection.exitCode` for `NodeRuntime.runMain`. Wrong usage, which `effect/cli` has already explained, is 64; an output that
  * nobody reads any more (`command | head`) is 141, and nothing is said. Ctrl-C stops the command: 130, and nothing is said.
  *
- * - `audience`: who reads it. Default: `"operator"`. `exitTable`: default none. `verbose`: default `false`.
+ * What may fail has to be inside: `program.pipe(Effect.provide(layer), CliEdge.main)`. A layer around it fails on its own.
+ *
+ * - `audience`: who reads it. Default: `"operator"`. `exitTable`: with an entry that no code can match, or a code that is none,
+ *   the command ends with 78 before it begins. Default: none. `verbose`: also where a bug is. Default: `false`.
  *
  * @example
  * ```ts
@@ -69,7 +101,14 @@ const printed = (
  * codes // => [78]
  * ```
  */
-export const main = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {}): Effect.Effect<A, Exited, R> =>
+export const main = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {}): Effect.Effect<A, Exited, R> => {
+  const wrong = wrongTable(options.exitTable)
+  if (wrong === undefined) return ending(self, options)
+  const { exitTable: _, ...others } = options
+  return ending(Effect.fail(wrong), others)
+}
+
+const ending = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, Exited, R> =>
   Effect.catchCause(self, (cause) => {
     const failed = cause.reasons.find(Cause.isFailReason)?.error
     if (look(() => isHelp(failed), false)) {
@@ -79,11 +118,10 @@ export const main = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {
     if (look(() => isClosedPipe(failed), false)) return new Exited({ code: Projection.Exit.BrokenPipe })
     return Effect.gen(function* () {
       const one = yield* met(cause)
-      yield* Console.error(printed(one.snapshot, options))
+      const { context } = yield* Effect.withFiber((fiber) => Effect.succeed(fiber))
+      const inForce = ErrorSnapshot.inForce(context)
+      yield* Console.error(printed(one, options, inForce))
       yield* report(one.cause)
-      const { exitTable } = options
-      return yield* new Exited({
-        code: Projection.exitCode(one.snapshot, exitTable === undefined ? {} : { exitTable })
-      })
+      return yield* new Exited({ code: Projection.exitCode(one.cause, { ...inForce, ...options }) })
     })
   })

@@ -21,6 +21,7 @@ import { guard } from "../snapshot/guard.ts"
 import { occurrenceOf } from "../snapshot/happened.ts"
 import { cut } from "../text.ts"
 import { look } from "../look.ts"
+import { stackOf } from "./bug.ts"
 import { InForce } from "./inForce.ts"
 import { plainText } from "./plain.ts"
 import { provided } from "./provided.ts"
@@ -82,20 +83,6 @@ const spansOf = (fiber: Fiber.Fiber<unknown, unknown>, date: Date, clean: Clean)
 const optional = <K extends string, A>(key: K, members: Readonly<Record<string, A>>) =>
   Object.keys(members).length === 0 ? {} : ({ [key]: members } as { readonly [_ in K]: Readonly<Record<string, A>> })
 
-/** What is a bug in an entry: what it is about, or a defect that another failure speaks for. */
-const bugIn = (error: unknown, failure: Projection.LogProjection | undefined): unknown => {
-  if (failure?.category === "logic") return error
-  const defects = isCause(error) ? error.reasons.filter(Cause.isDieReason) : []
-  return defects.length === 0 ? undefined : Cause.fromReasons(defects)
-}
-
-/** Where a bug is: whoever has to mend it needs the place, and no other failure has one to mend. */
-const stackOf = (error: unknown, options: ErrorSnapshot.Options, clean: Clean): { readonly stack?: string } => {
-  if (error === undefined) return {}
-  const stack = look(() => Report.of(error, options).stack, null)
-  return stack === null ? {} : { stack: clean(stack, limits.stack) }
-}
-
 const line = (
   { cause, date, fiber, logLevel, message }: Logger.Options<unknown>,
   context: Context.Context<never> = fiber.context
@@ -114,6 +101,7 @@ const line = (
   const said = messages.filter((one) => one !== error && !isCause(one)).map((one) => plainText(one, policy))
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   const occurrence = occurrenceOf(isCause(error) ? error : cause)
+  const stack = stackOf(error, failure?.category, { ...inForce, redaction })
   return Projection.stringify({
     time: date.toISOString(),
     level: logLevel.toUpperCase(),
@@ -123,7 +111,7 @@ const line = (
     ...optional("annotations", annotationsOf(annotations, clean, policy)),
     ...optional("spans", spansOf(fiber, date, clean)),
     ...(failure === undefined ? {} : { failure }),
-    ...stackOf(bugIn(error, failure), { ...inForce, redaction }, clean)
+    ...(stack === undefined ? {} : { stack: clean(stack, limits.stack) })
   })
 }
 

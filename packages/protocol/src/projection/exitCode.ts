@@ -1,11 +1,9 @@
-import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
-import { snapshotOf } from "./input.ts"
+import { type Category, Identity } from "@holdfast/core"
+import { Option } from "effect"
+import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
+import { type ExitTable, isExitCode } from "./exitTable.ts"
 
-/**
- * Exit codes by code. A key is an exact code (`biz.not_found`), a beginning (`conf.*`, `conf.otlp.*`) or an end (`*.usage`).
- * The exact code wins, then the longest beginning of more than the category, then the end, then the category.
- */
-export type ExitTable = Readonly<Record<string, number>>
+export type { ExitTable } from "./exitTable.ts"
 
 /** The names that `sysexits.h` gives to exit codes, and the shell's for what was interrupted, or wrote to nobody. */
 export const Exit = {
@@ -50,7 +48,7 @@ const builtIn: ExitTable = {
 
 const own = (table: ExitTable, key: string): number | undefined => {
   const code = Object.hasOwn(table, key) ? table[key] : undefined
-  return Number.isInteger(code) && code! >= 1 && code! <= 255 ? code : undefined
+  return isExitCode(code) ? code : undefined
 }
 
 /** The keys that a code answers to, the most specific first, without the category's. */
@@ -70,13 +68,32 @@ const lookup = (table: ExitTable, keys: ReadonlyArray<string>): number | undefin
   return undefined
 }
 
+interface Subject {
+  readonly code: string
+  readonly category: Category
+  readonly mayPass: boolean
+}
+
+/** What an error was declared to be; of a snapshot, which is all that is left of one, what was decided. */
+const subjectOf = (input: unknown, classify: ErrorSnapshot.Options["classify"]): Subject => {
+  const snapshot = Option.getOrUndefined(ErrorSnapshot.fromUnknown(input))
+  if (snapshot !== undefined) {
+    const { code, category } = snapshot.identity
+    return { code, category, mayPass: snapshot.decision.retryable }
+  }
+  const { category, code, retry } = Identity.subject(input, classify).classification
+  return { code, category, mayPass: retry !== "never" }
+}
+
 /**
  * The exit code of a command that ends with this failure, in the way of `sysexits.h`: 64 usage, 65 bad data, 66 missing
  * input, 69 unavailable, 70 a bug, 74 input or output, 75 try again later, 77 not permitted, 78 configuration, 130
- * interrupted. What has no code of its own and may be tried again is 75.
+ * interrupted. What has no code of its own and is declared to pass (`retry`) is 75, whatever a policy tells callers; of a
+ * snapshot the decision counts.
  *
  * - `exitTable`: your own codes, 1 to 255, asked before the built-in ones; any other is no code, since what failed must not end
  *   as what did not. Default: none.
+ * - `classify`: the application's own table for foreign errors. Default: none.
  *
  * @example
  * ```ts
@@ -90,17 +107,17 @@ const lookup = (table: ExitTable, keys: ReadonlyArray<string>): number | undefin
  */
 export const exitCode = (
   input: unknown,
-  options?: ErrorSnapshot.Options & { readonly exitTable?: ExitTable }
+  options?: Pick<ErrorSnapshot.Options, "classify"> & { readonly exitTable?: ExitTable }
 ): number => {
-  const { decision, identity } = snapshotOf(input, options)
-  const keys = keysOf(identity.code)
-  const category = `${identity.category}.*`
+  const { category, code, mayPass } = subjectOf(input, options?.classify)
+  const keys = keysOf(code)
+  const all = `${category}.*`
   const given = options?.exitTable ?? {}
   return (
-    lookup(given, [...keys, category]) ??
+    lookup(given, [...keys, all]) ??
     lookup(builtIn, keys) ??
-    (decision.retryable ? Exit.TemporaryFailure : undefined) ??
-    own(builtIn, category) ??
+    (mayPass ? Exit.TemporaryFailure : undefined) ??
+    own(builtIn, all) ??
     Exit.Software
   )
 }
