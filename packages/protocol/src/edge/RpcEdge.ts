@@ -3,4 +3,5 @@
  * nothing internal, and as its declared class where both sides know it.
  */
 export { client, type ClientOptions } from "./rpcClient.ts"
+export { layerJsonRpc, layerNdJsonRpc } from "./rpcJson.ts"
 export { Failures, layer, type Options } from "./rpcServer.ts"

@@ -32,6 +32,9 @@ const jsonRpcCodes: ReadonlyMap<string, number> = new Map([
 
 const serverError = -32_000
 
+/** The number of a failure in JSON-RPC. */
+export const jsonRpcCodeOf = (code: string): number => jsonRpcCodes.get(code) ?? serverError
+
 /**
  * The failure as the `error` of a JSON-RPC 2.0 response; `data` is the RPC projection, with `retry_after_ms` and `violations` where
  * there is something to say. Invalid parameters are -32602, a missing method -32601, a bug -32603, everything else -32000.
@@ -51,7 +54,7 @@ const serverError = -32_000
  */
 export const toJsonRpc = (input: unknown, options?: Options): JsonRpcError => {
   const { code, message, peer } = told(input, options)
-  return { code: jsonRpcCodes.get(code) ?? serverError, message, data: peer }
+  return { code: jsonRpcCodeOf(code), message, data: peer }
 }
 
 /**
