@@ -13,5 +13,11 @@ export const enforce = <A, E, R>(
     const endsAt = now + plan.after
     const outer = fiber.getRef(Deadline) ?? Infinity
     if (outer <= endsAt) return Limit.run(fiber, Effect.provideService(self, Deadline, outer), plan, outer - now)
-    return Limit.named(Limit.run(fiber, Effect.provideService(self, Deadline, endsAt), plan, plan.after), plan, endsAt)
+    const { after } = plan
+    return Limit.named(
+      Limit.run(fiber, Effect.provideService(self, Deadline, endsAt), plan, after),
+      plan,
+      after,
+      endsAt
+    )
   })

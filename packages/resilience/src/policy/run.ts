@@ -62,14 +62,16 @@ const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | unde
  * would have been running since the first attempt that waited, and so for longer than what a later attempt waits for.
  */
 const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
-  // An attempt that has only what the total leaves was not given what it was promised: that blames nobody.
-  const rest = { ...(attempt ?? total)!, after: Infinity }
+  // Where an attempt has only what the total leaves, it is the total that ends.
+  const rest = { ...(attempt ?? total)!, isPart: true }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
   // Made once, and asked by every attempt of every call.
   const once = (fiber: AnyFiber, work: Any, ends: number, now: number, running?: Limit.Running): Any => {
     let call = work
-    if (attempt !== undefined || total !== undefined) {
-      const left = ends - now
+    const left = ends - now
+    if (total === undefined) {
+      if (attempt !== undefined) call = Limit.run(fiber, work, attempt, Math.min(attempt.after, left))
+    } else {
       const isOwn = attempt !== undefined && attempt.after < left
       call = isOwn
         ? Limit.run(fiber, work, attempt, attempt.after, running?.isRunning === true ? undefined : running)
@@ -97,12 +99,15 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
         ? once(fiber, self, outer, startedAt)
         : retried(fiber, self, outer, startedAt, Infinity)
     }
+    if (outer <= startedAt) return Limit.timedOut(total, outer - startedAt)
     const endsAt = startedAt + total.after
-    const isSooner = endsAt <= outer
+    const isSooner = endsAt < outer
     const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
     const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)
-    return isSooner ? Limit.named(all, total, endsAt) : all
+    return isSooner
+      ? Limit.named(all, total, total.after, endsAt)
+      : Limit.named(all, total, outer - startedAt, Infinity)
   }
 }
 

@@ -1,6 +1,6 @@
 /** How a limit of time is kept: what every policy with one is made of. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, type Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
 import { Deadline } from "../deadline/reference.ts"
 import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
 import { emit } from "../events/event.ts"
@@ -43,6 +43,8 @@ export interface Plan {
   readonly generate: (() => Duration.Input) | undefined
   readonly operation: string | undefined
   readonly disconnect: boolean
+  /** Whether it keeps the time of a limit around it, which says itself that it was hit. */
+  readonly isPart: boolean
   readonly timeouts: Counters
 }
 
@@ -79,13 +81,13 @@ export const planOf = (at: At, limit: Duration.Input | Options): Plan => {
   }
   check(at, table, given, ["after"])
   const { after, disconnect = false, operation } = given
-  const rest = { operation, disconnect, timeouts: timeoutsOf(operation) }
+  const rest = { operation, disconnect, isPart: false, timeouts: timeoutsOf(operation) }
   return typeof after === "function"
     ? { ...rest, after: Infinity, generate: after }
     : { ...rest, after: Duration.toMillis(after), generate: undefined }
 }
 
-const unnamed = { generate: undefined, operation: undefined, disconnect: false }
+const unnamed = { generate: undefined, operation: undefined, disconnect: false, isPart: false }
 
 const optionsOf = (limit: Duration.Input | Options): Options | undefined =>
   Predicate.isObject(limit) && !Array.isArray(limit) && !Duration.isDuration(limit) && !isUnits(limit)
@@ -105,9 +107,16 @@ export const merged = <L extends Duration.Input | Options | undefined>(
     : { ...theirs, after: written as Duration.Input }
 }
 
+/** On the interruption by which the limit around ends what keeps its time. */
+class Cut extends Context.Service<Cut, true>()("@holdfast/resilience/Timeout/Cut") {}
+
+/** To everything in between it is what it would be if the limit around had a timer of its own. */
+const cut = Effect.failCause(Cause.annotate(Cause.interrupt(), Context.make(Cut, true)))
+
 /** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
-export const timedOut = ({ after, operation, timeouts }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
+export const timedOut = ({ after, isPart, operation, timeouts }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
   Effect.withFiber((fiber) => {
+    if (isPart) return cut
     const given = Duration.millis(Math.max(0, limit))
     const fields = { after: given, ...(operation === undefined ? undefined : { operation }) }
     const isDeadline = limit < after
@@ -130,25 +139,28 @@ export const timedOut = ({ after, operation, timeouts }: Plan, limit: number): E
 const timerGrain = 1
 
 /**
- * The effect under a total time that everything inside knows as its deadline. What the end of that time stopped inside says
- * that a deadline did; to the caller it is the total that was hit.
+ * The effect under a limit that what is inside keeps, or knows as its deadline, which ends at `endsAt`. What the end of that
+ * time stopped inside says that a deadline did; to the caller it is this limit that was hit.
  */
 export const named = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   plan: Plan,
+  limit: number,
   endsAt: number
 ): Effect.Effect<A, E | TimedOut, R> =>
   Effect.catchCause(self, (cause) =>
-    Effect.withFiber<never, E | TimedOut>((fiber) => {
-      const [reason] = cause.reasons
-      const isOver = nowOf(fiber) > endsAt - timerGrain
-      return isOver && cause.reasons.length === 1 && Cause.isFailReason(reason!) && isCut(reason.error)
-        ? timedOut(plan, plan.after)
+    Effect.withFiber<never, E | TimedOut>((fiber) =>
+      isCut(cause) || (nowOf(fiber) > endsAt - timerGrain && isDeadline(cause))
+        ? timedOut(plan, limit)
         : Effect.failCause(cause)
-    })
+    )
   )
 
-const isCut = (error: unknown): boolean => error instanceof Reasons.DeadlineExceeded
+const isCut = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.length === 1 && Context.getOption(Cause.annotations(cause), Cut)._tag === "Some"
+
+const isDeadline = ({ reasons: [reason, ...others] }: Cause.Cause<unknown>): boolean =>
+  others.length === 0 && reason?._tag === "Fail" && reason.error instanceof Reasons.DeadlineExceeded
 
 /** The milliseconds a timeout has where the fiber stands: its own, or what a deadline leaves. */
 export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {

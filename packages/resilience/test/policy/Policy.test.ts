@@ -1,7 +1,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker, Deadline, Policy, type Timeout } from "@holdfast/resilience"
-import { dependency, type Script } from "@holdfast/resilience/testing"
+import { dependency, recorded, type Script } from "@holdfast/resilience/testing"
 import { type Cause, Clock, Effect, Exit, Fiber, Logger, Metric, Option, Random, Schedule } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
@@ -36,6 +36,13 @@ const observed = <A, E>(effect: Effect.Effect<A, E>) =>
     )
     yield* TestClock.adjust("10 minutes")
     return yield* Fiber.join(fiber)
+  })
+
+/** The same, with what the policies told. */
+const told = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const [all, at] = yield* observed(recorded(effect))
+    return { ...(yield* all), at }
   })
 
 const failureOf = <E>(exit: Exit.Exit<unknown, E>): E =>
@@ -208,6 +215,9 @@ it.effect("L14 a pipeline that measures records every attempt and the whole call
 )
 
 describe("the fused stack and the same stages around each other", () => {
+  const always = () => true
+  const everyFailure = (exit: Exit.Exit<unknown, unknown>) => (Exit.isSuccess(exit) ? "success" : "failure")
+
   const script = fc.record({
     steps: fc.array(
       fc.tuple(
@@ -224,16 +234,24 @@ describe("the fused stack and the same stages around each other", () => {
       fc.record({
         attempts: fc.integer({ min: 1, max: 4 }),
         backoff: fc.constantFrom(Backoff.none, Backoff.constant("1 second"), Backoff.linear("700 millis")),
-        exhausted: fc.constantFrom("original" as const, "wrap" as const)
+        exhausted: fc.constantFrom("original" as const, "wrap" as const),
+        when: fc.constantFrom(undefined, always)
       }),
       { nil: undefined }
     ),
     circuitBreaker: fc.option(
       fc
-        .integer({ min: 1, max: 3 })
-        .map((n) => ({ trip: CircuitBreaker.consecutive(n), openFor: "5 seconds" as const })),
+        .record({ failures: fc.integer({ min: 1, max: 3 }), classify: fc.constantFrom(undefined, everyFailure) })
+        .map(({ classify, failures }) => ({
+          trip: CircuitBreaker.consecutive(failures),
+          openFor: "5 seconds" as const,
+          classify
+        })),
       { nil: undefined }
     ),
+    // What is left to the caller, who may have used it up already. No less than a first attempt may take: nested timers that
+    // end at one instant would fire from the inside.
+    deadline: fc.option(fc.constantFrom(0, 3500, 9000), { nil: undefined }),
     attemptTimeout: fc.option(fc.constantFrom("2 seconds", "3 seconds"), { nil: undefined })
   })
 
@@ -283,6 +301,37 @@ describe("the fused stack and the same stages around each other", () => {
     })
   )
 
+  it.effect(
+    "have the total end an attempt as an interruption, which is no failure to anybody inside, and is told once",
+    () =>
+      Effect.gen(function* () {
+        const judged: Array<unknown> = []
+        const judge = (judgement: unknown) => (judged.push(judgement), true)
+        const options = {
+          timeout: "1 second",
+          retry: { attempts: 3, backoff: Backoff.none, exhausted: "wrap", when: judge },
+          circuitBreaker: {
+            trip: CircuitBreaker.consecutive(1),
+            classify: (exit: Exit.Exit<unknown, unknown>) => (judge(exit), "failure")
+          }
+        } as const
+        for (const make of [
+          Policy.make("same", options),
+          Policy.ordered("same", parts(options)).pipe(Effect.map(unfused))
+        ]) {
+          const policy = yield* make
+          const { events, exit } = yield* told(Policy.protect(Effect.never, policy))
+          assert.strictEqual((failureOf(exit) as Reasons.Timeout).message, "timeout error: no answer after 1s")
+          assert.deepStrictEqual(
+            events.map((event) => (event._tag === "TimedOut" ? event.limit : event._tag)),
+            ["timeout"]
+          )
+          assert.deepStrictEqual(judged, [])
+          assert.strictEqual(yield* policy.circuitBreaker!.state, "closed")
+        }
+      })
+  )
+
   it.effect.each([
     ["after a turn of the scheduler", Effect.yieldNow, "timeout error: no answer after 4s"],
     ["after nothing", Effect.void, "ok"]
@@ -307,11 +356,11 @@ describe("the fused stack and the same stages around each other", () => {
   )
 
   it.effect(
-    "end alike, at the same instant, after the same calls, with the same circuit",
+    "end alike, at the same instant, after the same calls, with the same circuit, and tell the same",
     () =>
       Effect.promise(() =>
         fc.assert(
-          fc.asyncProperty(script, ({ steps, ...options }) => {
+          fc.asyncProperty(script, ({ deadline, steps, ...options }) => {
             const stages = parts(options as Policy.Options)
             if (stages.length === 0) return Promise.resolve()
             const world = (make: Effect.Effect<Policy.Policy<unknown>, unknown>) =>
@@ -333,11 +382,15 @@ describe("the fused stack and the same stages around each other", () => {
                   steps: effects
                 } satisfies Script<string, Reasons.NetworkError | Reasons.NotFound>)
                 for (let call = 0; call < 3; call++) {
-                  const [exit, at] = yield* observed(Policy.protect(dep.call, policy))
+                  const asked = Policy.protect(dep.call, policy)
+                  const endsAt = deadline === undefined ? undefined : (yield* Clock.currentTimeMillis) + deadline
+                  const { events, exit, at } = yield* told(Effect.provideService(asked, Deadline.Deadline, endsAt))
                   const what = Exit.isSuccess(exit)
                     ? exit.value
-                    : exit.cause.reasons.map((r) => (r._tag === "Fail" ? (r.error as { _tag: string })._tag : r._tag))
-                  seen.push([what, at, yield* policy.circuitBreaker?.health ?? Effect.succeed(undefined)])
+                    : exit.cause.reasons.map((r) =>
+                        r._tag === "Fail" ? `${r.error} ${Object.keys(r.error as object)}` : r._tag
+                      )
+                  seen.push([what, at, events, yield* policy.circuitBreaker?.health ?? Effect.succeed(undefined)])
                 }
                 return [seen, dep.instants]
               }).pipe(Effect.provide([TestClock.layer(), Logger.layer([])]))
@@ -358,9 +411,24 @@ describe("the fused stack and the same stages around each other", () => {
                     ["ok", 3000]
                   ],
                   timeout: "4 seconds",
-                  retry: { attempts: 2, backoff: Backoff.constant("1 second"), exhausted: "original" },
+                  retry: { attempts: 2, backoff: Backoff.constant("1 second"), exhausted: "original", when: undefined },
                   circuitBreaker: undefined,
-                  attemptTimeout: undefined
+                  attemptTimeout: undefined,
+                  deadline: undefined
+                }
+              ],
+              [
+                {
+                  // The last attempt is left exactly what it was promised.
+                  steps: [
+                    ["ok", 4000],
+                    ["ok", 9000]
+                  ],
+                  timeout: undefined,
+                  retry: { attempts: 3, backoff: Backoff.none, exhausted: "original", when: undefined },
+                  circuitBreaker: { trip: CircuitBreaker.consecutive(1), openFor: "5 seconds", classify: undefined },
+                  attemptTimeout: "2 seconds",
+                  deadline: 9000
                 }
               ]
             ]
