@@ -24,7 +24,8 @@ export const isIgnored = (error: unknown): boolean => {
   return errors.length > 0 && errors.every(isSilent)
 }
 
-const grave: ReadonlySet<string> = new Set(["Error", "Fatal"])
+/** Where nobody listens, what answers with a 5xx is in the log all the same. */
+const grave: ReadonlySet<string> = new Set(["Warn", "Error", "Fatal"])
 
 /** What somebody should look at, in a text without secrets. */
 const log = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> => {

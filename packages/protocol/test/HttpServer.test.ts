@@ -309,10 +309,26 @@ describe("Content negotiation", () => {
         assert.strictEqual(status, 404)
         assert.notProperty(headers, "content-language", language)
       }
-      const { headers } = yield* get("/missing", { "accept-language": "fr, DE-at;q=0.5" })
+      const { headers } = yield* get("/missing", { ...problem, "accept-language": "fr, DE-at;q=0.5" })
       assert.strictEqual(headers["content-language"], "de")
     }),
     { titles: { de: { "biz.not_found": "Nicht gefunden" } } }
+  )
+})
+
+describe("The language of an answer", () => {
+  withServer(
+    "is said where a text was translated, and not where the only text is a detail",
+    Effect.gen(function* () {
+      const german = { "accept-language": "de" }
+      const detail = yield* get("/missing", german)
+      assert.strictEqual(detail.json["message"], "order 7")
+      assert.notProperty(detail.headers, "content-language")
+      const title = yield* get("/ledger", german)
+      assert.strictEqual(title.json["message"], "kaputt")
+      assert.strictEqual(title.headers["content-language"], "de")
+    }),
+    { titles: { de: { "biz.not_found": "Nicht gefunden", "http.500": "kaputt" } } }
   )
 })
 

@@ -6,7 +6,7 @@ import type { Audience, Failure } from "@holdfast/core"
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import * as HttpEffect from "effect/http/HttpEffect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
-import { setHeaders, text } from "effect/http/HttpServerResponse"
+import { text } from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
@@ -21,9 +21,10 @@ import { clean } from "./clean.ts"
 import { met } from "./met.ts"
 import { response } from "./server.ts"
 import { InForce } from "./inForce.ts"
-import { told } from "./told.ts"
+import { setTold, told } from "./told.ts"
 
 export { client, type ClientOptions } from "./apiClient.ts"
+export { api } from "./apiProblems.ts"
 
 /** How a failure is documented. */
 export interface Options {
@@ -81,8 +82,10 @@ const seen = (failure: Failure.Any, status: number): Effect.Effect<Seen> =>
         }))
       }
       return Effect.gen(function* () {
-        const { audience, headers, snapshot } = yield* told(failure, { ...options, carry: "all" }, status)
-        yield* HttpEffect.appendPreResponseHandler((_, response) => Effect.succeed(setHeaders(response, headers)))
+        const { audience, headers, language, snapshot } = yield* told(failure, { ...options, carry: "all" }, status)
+        yield* HttpEffect.appendPreResponseHandler((_, response) =>
+          Effect.succeed(setTold(response, { ...headers, ...language }))
+        )
         return { snapshot, audience, isAnswer: true }
       }).pipe(Effect.provideService(HttpServerRequest, given.value))
     })
@@ -176,3 +179,24 @@ export const problem = <S extends Known>(Class: S, options: Options = {}): probl
     HttpApiSchema.asJson({ contentType: ProblemDetails.contentType })
   ) as never
 }
+
+/**
+ * Several failure classes as the errors of an endpoint, each as {@link problem} makes it.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { ApiEdge } from "@holdfast/protocol/http-api"
+ * import { Schema } from "effect"
+ * import { HttpApiEndpoint } from "effect/http-api"
+ *
+ * const order = HttpApiEndpoint.get("order", "/orders", {
+ *   success: Schema.String,
+ *   error: ApiEdge.problems(Reasons.NotFound, Reasons.RateLimited)
+ * })
+ * order.identifier // => "order"
+ * ```
+ */
+export const problems = <const Classes extends ReadonlyArray<Known>>(
+  ...classes: Classes
+): { readonly [K in keyof Classes]: problem<Classes[K]> } => classes.map((Class) => problem(Class)) as never

@@ -1,23 +1,26 @@
-import { Identity } from "@holdfast/core"
-import { Cause, Effect, ErrorReporter, Layer, Stream } from "effect"
+import type { Failure } from "@holdfast/core"
+import { type Cause, Effect, ErrorReporter, Layer, Stream } from "effect"
 import type { unhandled } from "effect/Types"
+import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
-import * as Respondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
+import { detailFor } from "../projection/input.ts"
 import * as Projection from "../projection/Projection.ts"
 import { type Named, unheard } from "../reporting.ts"
 import { formatFor } from "./accept.ts"
 import { look } from "../look.ts"
+import { bareIn, warnOfBare } from "./bare.ts"
 import { InForce } from "./inForce.ts"
+import { besides, ownAnswer } from "./own.ts"
 import { provided, unchosen, under } from "./provided.ts"
-import { correlationOf, isNamed, type Options, type Told, told } from "./told.ts"
-import { answeredByApi, isServersOwn } from "./translate.ts"
+import { correlationOf, headerOf, isNamed, type Options, setTold, type Told, told } from "./told.ts"
+import { answeredByApi } from "./translate.ts"
 
 const answer = (
-  { audience, headers, snapshot }: Told,
+  { audience, headers, language, snapshot }: Told,
   accept: string | undefined,
   { carry, prefer = "json", typeBase }: Options
 ): HttpServerResponse.HttpServerResponse => {
@@ -29,7 +32,8 @@ const answer = (
   return HttpServerResponse.text(Projection.stringify(body), {
     status: snapshot.decision.http_status,
     contentType: problem ? ProblemDetails.contentType : "application/json",
-    headers: { ...headers, vary: "accept, accept-language" }
+    // A detail is in the language it was written in.
+    headers: problem || detailFor(snapshot, audience) === null ? { ...headers, ...language } : headers
   })
 }
 
@@ -51,26 +55,6 @@ export const response = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> =>
   Effect.map(answered(error, options), ({ response }) => response)
 
-/** What brings its own answer along: an error that knows how to respond, a response that was thrown. */
-const ownAnswer = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
-  const thrown = cause.reasons.find((reason) => Cause.isDieReason(reason) && isResponse(reason.defect))
-  if (thrown !== undefined && Cause.isDieReason(thrown)) return Effect.succeed(thrown.defect as never)
-  const { error } = Identity.primary(cause)
-  return Respondable.isRespondable(error) && !isServersOwn(error) ? Respondable.toResponse(error) : undefined
-}
-
-const isResponse = HttpServerResponse.isHttpServerResponse
-
-/** What was thrown beside an error that answers for itself, and that nobody would hear of. */
-const besides = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
-  const { error } = Identity.primary(cause)
-  return Cause.fromReasons(
-    cause.reasons.filter(
-      (reason) => Cause.isDieReason(reason) && reason.defect !== error && !look(() => isResponse(reason.defect), false)
-    )
-  )
-}
-
 /** An error that brings its own answer along. */
 const itself = (
   own: Effect.Effect<HttpServerResponse.HttpServerResponse>,
@@ -89,15 +73,27 @@ const itself = (
 /** An answer of `HttpApi` itself as one of this edge; it keeps what that says to the connection. */
 const inOurWords = (
   response: HttpServerResponse.HttpServerResponse,
-  options: Options
+  options: Options,
+  named: Named
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> => {
   const said = answeredByApi(response)
-  if (said === undefined) return watched(response, options)
+  if (said === undefined) {
+    const failure = bareIn(response, named)
+    return failure === undefined ? watched(response, options) : beside(response, failure, options)
+  }
   const { connection } = response.headers
-  return Effect.map(answered(said.error, options, said.status), ({ response: ours }) =>
-    connection === undefined ? ours : HttpServerResponse.setHeader(ours, "connection", connection)
+  return Effect.flatMap(answered(said.error, options, said.status), ({ report, response: ours }) =>
+    Effect.as(report, connection === undefined ? ours : HttpServerResponse.setHeader(ours, "connection", connection))
   )
 }
+
+/** A bare class stays the answer, because a client expects it; what is said beside it is said. */
+const beside = (response: HttpServerResponse.HttpServerResponse, failure: Failure.Any, options: Options) =>
+  Effect.gen(function* () {
+    yield* warnOfBare(failure)
+    const { headers } = yield* told(failure, options)
+    return setTold(response, headers)
+  })
 
 /** An answer whose body is still to be made: what goes wrong then breaks it off, and is reported. */
 const watched = (response: HttpServerResponse.HttpServerResponse, options: Options) => {
@@ -123,7 +119,8 @@ const misnamed = Effect.die(new TypeError("correlationHeader is no name of a hea
 /**
  * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
  * `ErrorReporter`s of the fiber, once and under the name that a problem gives it (`instance`). An error that brings its own
- * answer along (`HttpServerRespondable`) gives that one. Every log entry of the request has its `correlation_id`. A body that fails when its head is already on the way breaks off, and is
+ * answer along (`HttpServerRespondable`, or a response) gives that one. Every answer has the correlation header, every log entry inside
+ * the `correlation_id`. A body that fails when its head is already on the way breaks off, and is
  * reported. A caller who leaves stops the effect; that is no failure. Of several global middlewares of a router the first one
  * is the outermost: what fails in one outside of this one is answered by the server.
  *
@@ -147,19 +144,24 @@ export const handled = <E, R>(
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> => {
   if (!isNamed(options)) return misnamed
-  const answering = Effect.catchCause(
-    Effect.flatMap(self, (response) => inOurWords(response, options)),
-    (cause) => {
-      const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
-      const own = look(() => ownAnswer(cause), undefined)
-      return own === undefined ? ours : Effect.catchCause(itself(own, cause, options), () => ours)
-    }
-  )
+  const answering = (named: Named) =>
+    Effect.catchCause(
+      Effect.flatMap(self, (response) => inOurWords(response, options, named)),
+      (cause) => {
+        const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
+        const own = look(() => ownAnswer(cause), undefined)
+        return own === undefined ? ours : Effect.catchCause(itself(own, cause, options), () => ours)
+      }
+    )
+  const header = headerOf(options)
   return Effect.flatMap(correlationOf(options), (correlation) =>
     Effect.withFiber((fiber) => {
       const named: Named = new Map()
       const reporters = fiber.getRef(ErrorReporter.CurrentErrorReporters)
-      return answering.pipe(
+      return answering(named).pipe(
+        Effect.map((response) =>
+          Headers.has(response.headers, header) ? response : HttpServerResponse.setHeader(response, header, correlation)
+        ),
         Effect.provideService(InForce, { options, correlation, named }),
         Effect.provideService(
           ErrorReporter.CurrentErrorReporters,

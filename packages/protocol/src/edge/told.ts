@@ -1,14 +1,16 @@
-import type { Audience, Catalog } from "@holdfast/core"
-import { Effect, Option } from "effect"
+import { type Audience, type Catalog, Reasons } from "@holdfast/core"
+import { Cause, Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { type HttpServerResponse, setHeaders } from "effect/http/HttpServerResponse"
 import { isIgnored, keyOf, reportOrLog } from "../reporting.ts"
 import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
+import { happened, occurrenceOf } from "../snapshot/happened.ts"
 import { freshId } from "../snapshot/occurrence.ts"
 import { type Format as BodyFormat, localesOf } from "./accept.ts"
 import { look } from "../look.ts"
 import { InForce } from "./inForce.ts"
-import { met } from "./met.ts"
-import { translated } from "./translate.ts"
+import { met, type Met } from "./met.ts"
+import { type Translated, translated } from "./translate.ts"
 
 /** How failures are answered. */
 export interface Options {
@@ -23,7 +25,7 @@ export interface Options {
   readonly typeBase?: string
   /** What goes along so that the other side gets the failure back, its own fields included. Default: nothing. */
   readonly carry?: Carry
-  /** The header that names the request on both sides; a defect if it is no name of a header. Default: `x-correlation-id`. */
+  /** The header that names the request, read from it and set on every answer; a defect if it is no name. Default: `x-correlation-id`. */
   readonly correlationHeader?: string
   /** Titles by locale, then by code; `Content-Language` says which was used. What one lacks is logged once. Default: none. */
   readonly titles?: Catalog.Titles
@@ -37,18 +39,19 @@ const defaultHeader = "x-correlation-id"
 
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 
+/** The correlation header. */
+export const headerOf = ({ correlationHeader = defaultHeader }: Options): string => correlationHeader
+
 /** Whether the correlation header is one that can be sent. */
-export const isNamed = ({ correlationHeader = defaultHeader }: Options): boolean => headerName.test(correlationHeader)
+export const isNamed = (options: Options): boolean => headerName.test(headerOf(options))
 
 /** The caller's own name for the request, else that of the trace, else a new one; within an edge the one it has already. */
-export const correlationOf = ({
-  correlationHeader = defaultHeader
-}: Options): Effect.Effect<string, never, HttpServerRequest> =>
+export const correlationOf = (options: Options): Effect.Effect<string, never, HttpServerRequest> =>
   Effect.gen(function* () {
     const { correlation } = yield* InForce
     if (correlation !== undefined) return correlation
     const { headers } = yield* HttpServerRequest
-    const given = headers[correlationHeader.toLowerCase()]
+    const given = headers[headerOf(options).toLowerCase()]
     if (given !== undefined && requestId.test(given)) return given
     const span = yield* Effect.option(Effect.currentSpan)
     return Option.isSome(span) ? span.value.traceId : yield* freshId
@@ -59,6 +62,8 @@ export interface Told {
   readonly snapshot: ErrorSnapshot
   readonly audience: Audience
   readonly headers: Readonly<Record<string, string>>
+  /** The language of the title, where it was translated: for an answer that shows the title. */
+  readonly language: Readonly<Record<string, string>>
   /** Tells the `ErrorReporter`s what happened, under the name that the caller knows it by. */
   readonly report: Effect.Effect<void>
 }
@@ -71,7 +76,7 @@ export const told = (
 ): Effect.Effect<Told, never, HttpServerRequest> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest
-    const { carry, correlationHeader = defaultHeader, format, titles } = options
+    const { carry, format, titles } = options
     const given = options.audience ?? "client"
     const audience = typeof given === "function" ? look(() => given(request), "client") : given
     const said = look(() => translated(error, request), { error })
@@ -92,13 +97,31 @@ export const told = (
       snapshot: one.snapshot,
       audience,
       headers: {
-        [correlationHeader]: correlation,
+        [headerOf(options)]: correlation,
         "cache-control": "no-store",
-        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) }),
-        ...(one.locale === undefined ? {} : { "content-language": one.locale })
+        vary: "accept, accept-language",
+        ...(pause === undefined ? {} : { "retry-after": String(Math.ceil(pause / 1000)) })
       },
-      report: isIgnored(error)
-        ? Effect.void
-        : Effect.annotateLogs(reportOrLog(one.cause), "correlation_id", correlation)
+      language: one.locale === undefined ? {} : { "content-language": one.locale },
+      report: Effect.annotateLogs(heard(error, said, one), "correlation_id", correlation)
     }
   })
+
+/** A bug is heard of even where an error says that nobody needs to. */
+const heard = (
+  error: unknown,
+  { isHeard }: Translated,
+  { cause, snapshot: { identity } }: Met
+): Effect.Effect<void> => {
+  if (isHeard === true || !isIgnored(error)) return reportOrLog(cause)
+  if (identity.category !== "logic") return Effect.void
+  const named = new Reasons.LogicError({ detail: "failed with what is not to be reported", cause: error })
+  const occurrence = occurrenceOf(cause)
+  return reportOrLog(occurrence === undefined ? Cause.die(named) : happened(Cause.die(named), occurrence))
+}
+
+/** Says beside an answer what is said of its failure. An answer may depend on more than this edge looks at. */
+export const setTold = (response: HttpServerResponse, headers: Told["headers"]): HttpServerResponse => {
+  const { vary } = response.headers
+  return setHeaders(response, vary === undefined ? headers : { ...headers, vary: `${vary}, ${headers["vary"]}` })
+}

@@ -10,6 +10,8 @@ export interface Translated {
   readonly error: unknown
   /** The status, where the protocol and not a policy decides it. */
   readonly status?: number
+  /** Whether somebody is to hear of it, though `HttpApi` would not tell. */
+  readonly isHeard?: boolean
 }
 
 /** Marks what `HttpApi` says about schemas. */
@@ -36,7 +38,7 @@ const isThrown = (error: unknown): boolean => Cause.isCause(error) && !error.rea
 export const translated = (error: unknown, { method }: HttpServerRequest): Translated => {
   const primary = Cause.isCause(error) ? Identity.primary(error).error : error
   if (isRequestSchemaError(primary)) {
-    return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400 }
+    return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400, isHeard: true }
   }
   if (Predicate.hasProperty(primary, payloadTooLargeId)) return unreadable({ reason: primary }, "BodyTooLarge")
   // Raised, it speaks of the request; thrown, of whatever the program had in its hands.
