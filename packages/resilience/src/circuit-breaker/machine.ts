@@ -278,7 +278,9 @@ export const release = (
       return true
     }
     const reason = tally.record(outcome === "failure", startedAt, now)
-    if (reason !== undefined && state === "closed") open(self, now, reason, hint, draw, steps)
+    // A rule of the application's own may have asked for another state meanwhile.
+    if (reason !== undefined && self.state === "closed" && generation === self.generation)
+      open(self, now, reason, hint, draw, steps)
   }
   return true
 }

@@ -1,5 +1,6 @@
 import { Classifier } from "@holdfast/core"
-import { Cause, Duration, Exit, Predicate } from "effect"
+import { Cause, Duration, Exit } from "effect"
+import { tagOf } from "../internal/named.ts"
 import type { Outcome } from "./machine.ts"
 
 const weight: Readonly<Record<Outcome, number>> = { ignored: 0, success: 1, failure: 2 }
@@ -11,8 +12,8 @@ const healthOf = (error: unknown, classify?: Classifier.Classify, overrides?: Ou
   const declared = Classifier.classify(error, classify)
   if (overrides === undefined) return declared.health
   if (Object.hasOwn(overrides, declared.code)) return overrides[declared.code]!
-  const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
-  return typeof tag === "string" && Object.hasOwn(overrides, tag) ? overrides[tag]! : declared.health
+  const tag = tagOf(error)
+  return tag !== undefined && Object.hasOwn(overrides, tag) ? overrides[tag]! : declared.health
 }
 
 /**

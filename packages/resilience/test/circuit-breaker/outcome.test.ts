@@ -121,4 +121,25 @@ describe("what counts", () => {
       assert.strictEqual(yield* breaker.state, "closed")
     })
   )
+
+  it.effect("an error that lets nobody read it is judged without its tag, and the probe's slot comes back", () =>
+    Effect.gen(function* () {
+      const closed = (): never => {
+        throw new Error("nobody reads this")
+      }
+      const error = new Proxy({}, { get: closed, has: closed, getPrototypeOf: closed })
+      const breaker = yield* make({
+        trip: CircuitBreaker.consecutive(1),
+        halfOpen: { successes: 1, outOf: 2 },
+        outcomes: { BreakerRefused: "ignored" }
+      })
+      yield* trip(breaker, 1)
+      yield* TestClock.adjust("60 seconds")
+      const exit = yield* Effect.exit(CircuitBreaker.protect(Effect.fail(error), breaker))
+      assert.isTrue(Exit.isFailure(exit) && exit.cause.reasons.length === 1)
+      assert.isTrue(Exit.isFailure(exit) && Cause.findErrorOption(exit.cause)._tag === "Some")
+      assert.strictEqual(yield* CircuitBreaker.protect(works, breaker), "ok")
+      assert.strictEqual(yield* breaker.state, "closed")
+    })
+  )
 })

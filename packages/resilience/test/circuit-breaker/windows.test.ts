@@ -287,6 +287,21 @@ describe("several rules", () => {
       assert.strictEqual(yield* unlucky.state, "closed")
     })
   )
+
+  it.effect("may be the application's own, and one that hands the circuit to an operator has not opened it, too", () =>
+    Effect.gen(function* () {
+      const breaker: CircuitBreaker.CircuitBreaker = yield* make({
+        trip: CircuitBreaker.custom({
+          name: "operator",
+          make: () => ({
+            record: () => (Effect.runSync(breaker.setMode("isolated")), true),
+            clear: () => {}
+          })
+        })
+      })
+      assert.strictEqual(yield* play(breaker, "F"), "isolated")
+    })
+  )
 })
 
 it.effect("the declared outcome can be overruled by tag and by code", () =>

@@ -161,3 +161,14 @@ it.effect("retries by tag and by code when it is told to", () =>
     )
   })
 )
+
+it.effect("does not know an error by name that lets nobody read it, and passes it on", () =>
+  Effect.gen(function* () {
+    const closed = (): never => {
+      throw new Error("nobody reads this")
+    }
+    const error = new Proxy({}, { get: closed, has: closed, getPrototypeOf: closed })
+    const failed = yield* Effect.exit(Effect.fail(error).pipe(Retry.retry({ when: ["Refused"] })))
+    assert.isTrue(Exit.isFailure(failed) && failed.cause.reasons.every(({ _tag }) => _tag === "Fail"))
+  })
+)
