@@ -7,7 +7,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import type { Known } from "../remote/known.ts"
 import type { Patience } from "./body.ts"
-import { came, type Failures, failureIn } from "./client.ts"
+import { came, correlated, type Failures, failureIn } from "./client.ts"
 
 /** How a generated client reads failures. */
 export interface ClientOptions extends Patience {
@@ -82,7 +82,7 @@ export const client = <
     const answers: Answers = new WeakMap()
     const { baseUrl, ...patience } = options
     const reading = HttpClient.transformResponse(
-      httpClient,
+      correlated(httpClient),
       Effect.flatMap((response) => kept(response, known ?? [], patience, answers))
     )
     return HttpApiClient.makeWith(api, {

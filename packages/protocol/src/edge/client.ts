@@ -1,10 +1,25 @@
 import type { Failure } from "@holdfast/core"
 import { Clock, Effect } from "effect"
+import { dual } from "effect/Function"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type * as RemoteFailure from "../remote/RemoteFailure.ts"
 import { bodiless, type Context, decodeJsonWith, decodeProblemWith } from "../remote/decode.ts"
 import { type Came, type Patience, textOf } from "./body.ts"
+import { InForce } from "./inForce.ts"
+import { headerOf } from "./told.ts"
+
+/** How the answers of another program are read. */
+export interface Reading extends Patience {
+  /**
+   * Whose words may be shown again as ours: `"peer"` takes the other side at its word, a body that calls itself public included;
+   * with `"nobody"` all that it says in words of its own is an internal detail, and a class comes back without its own `detail`.
+   * Default: `"peer"`.
+   */
+  readonly trust?: "nobody" | "peer"
+}
 
 /** What an answer may tell of. */
 export type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
@@ -37,13 +52,15 @@ export const came = (response: HttpClientResponse, options: Patience): Effect.Ef
 export const failureIn = (
   { headers, status }: HttpClientResponse,
   { cut, text }: Came,
-  known: ReadonlyArray<RemoteFailure.Known>
+  known: ReadonlyArray<RemoteFailure.Known>,
+  { trust = "peer" }: Reading = {}
 ): Effect.Effect<never, Failure.Any> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const retry_after_ms = pauseOf(headers["retry-after"], now)
     if (text === "" && cut === undefined) return Effect.fail(bodiless(status, retry_after_ms))
     const context: Context = {
       status,
+      isTrusted: trust === "peer",
       ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
       ...(cut === undefined ? {} : { cut })
     }
@@ -58,26 +75,41 @@ export const failureIn = (
  * its status stands for (`Classifier.ofStatus`). A problem is recognised whatever its content type says.
  *
  * - `known`: the classes that may come back. Default: none.
- * - `patience`: how long the body may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default: 1 MiB.
+ * - `patience`: how long the body may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default: 1 MiB. `trust`: whose
+ *   words may be shown again as ours, `"peer"` or `"nobody"`. Default: `"peer"`.
  */
 export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
   response: HttpClientResponse,
   known?: Classes,
-  options?: Patience
+  options?: Reading
 ): Effect.Effect<never, Failures<Classes>> =>
-  Effect.flatMap(came(response, options ?? {}), (body) => failureIn(response, body, known ?? [])) as Effect.Effect<
-    never,
-    Failures<Classes>
-  >
+  Effect.flatMap(came(response, options ?? {}), (body) =>
+    failureIn(response, body, known ?? [], options)
+  ) as Effect.Effect<never, Failures<Classes>>
+
+/** A client that passes on the name of the request that the fiber is about, unless the request has one already. */
+export const correlated = <E, R>(self: HttpClient.HttpClient.With<E, R>): HttpClient.HttpClient.With<E, R> =>
+  HttpClient.mapRequestEffect(self, (request) =>
+    Effect.map(InForce, ({ correlation, options }) => {
+      const header = headerOf(options)
+      return correlation === undefined || Headers.has(request.headers, header)
+        ? request
+        : HttpClientRequest.setHeader(request, header, correlation)
+    })
+  )
 
 /**
  * A client whose responses of status 400 and above are failures: the declared class where its code is known here, else a
  * `RemoteFailure` with the code. No more than 1 MiB of a body is read, and for no longer than 10 seconds; interruption gives
  * the connection up. What the client itself fails with (no connection, no such host) stays as it is; the `Classifier` knows it.
+ * Give it a client without `filterStatusOk`, which would take the answer away. Inside of a request that an edge answers it
+ * passes the correlation id on, under the header of that edge.
  *
  * - `known`: the classes that may come back. Default: none.
  * - `patience`: how long the body of a failure may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default:
  *   1 MiB. Use an `Effect.timeout` or a policy for the request itself.
+ * - `trust`: `"peer"` takes the other side at its word: a body that calls itself public is shown to your callers word for word.
+ *   With `"nobody"` it is an internal detail. Default: `"peer"`.
  *
  * @example
  * ```ts
@@ -87,19 +119,32 @@ export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Know
  * import { HttpClient } from "effect/http"
  *
  * const order = Effect.gen(function* () {
- *   const client = HttpEdge.client(yield* HttpClient.HttpClient, [Reasons.NotFound])
+ *   const client = (yield* HttpClient.HttpClient).pipe(HttpEdge.client([Reasons.NotFound]))
  *   return yield* client.get("http://localhost/orders/7")
  * }).pipe(Effect.catchTag("NotFound", ({ detail }) => Effect.succeed(detail)))
  * ```
  */
-export const client = <E, R, const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
-  self: HttpClient.HttpClient.With<E, R>,
-  known?: Classes,
-  options?: Patience
-): HttpClient.HttpClient.With<E | Failures<Classes>, R> =>
-  HttpClient.transformResponse(
-    self,
-    Effect.flatMap((response) =>
-      response.status < 400 ? Effect.succeed(response) : failureOf<Classes>(response, known, options)
+export const client: {
+  <const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
+    known?: Classes,
+    options?: Reading
+  ): <E, R>(self: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E | Failures<Classes>, R>
+  <E, R, const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
+    self: HttpClient.HttpClient.With<E, R>,
+    known?: Classes,
+    options?: Reading
+  ): HttpClient.HttpClient.With<E | Failures<Classes>, R>
+} = dual(
+  ([self]) => HttpClient.isHttpClient(self),
+  <E, R>(
+    self: HttpClient.HttpClient.With<E, R>,
+    known?: ReadonlyArray<RemoteFailure.Known>,
+    options?: Reading
+  ): HttpClient.HttpClient.With<E | Failures<ReadonlyArray<RemoteFailure.Known>>, R> =>
+    HttpClient.transformResponse(
+      correlated(self),
+      Effect.flatMap((response) =>
+        response.status < 400 ? Effect.succeed(response) : failureOf(response, known, options)
+      )
     )
-  )
+)

@@ -100,10 +100,22 @@ const reading = <S extends Schema.ConstraintDecoder<unknown>>(
 
 const carried = ["failure"] as const
 
+/** A summary in our words: the end of the code. */
+const reasonOf = (code: string): string => code.slice(code.lastIndexOf(".") + 1).replaceAll("_", " ")
+
+/** What somebody says whose words nobody here may repeat: all of them are a detail, which stays inside. */
+export const distrusted = ({ decision: _, ...said }: Said): Said => ({
+  ...said,
+  reason: reasonOf(said.code),
+  detail: said.detail === null ? said.reason : `${said.reason}: ${said.detail}`,
+  visibility: "internal",
+  audience: "operator"
+})
+
 export const readHttp = reading(HttpProjection.mapFields(Struct.omit(carried)), ({ message, ...body }) => ({
   ...body,
   // One member held either of them; shown again as the detail, a public message stays what it was.
-  reason: body.visibility === "public" ? body.code.slice(body.code.lastIndexOf(".") + 1).replaceAll("_", " ") : message,
+  reason: body.visibility === "public" ? reasonOf(body.code) : message,
   detail: body.visibility === "public" ? message : null,
   retryable: [429, 503, 504].includes(body.status) || undefined
 }))

@@ -8,7 +8,17 @@ import { limitMetadata } from "../snapshot/limits.ts"
 import { isLabel, remoteCode } from "../snapshot/remote.ts"
 import { limitViolations, remember } from "../snapshot/violations.ts"
 import { cut } from "../text.ts"
-import { elsewhere, readGraphQl, readHttp, readJsonRpc, readLog, readRpc, readSnapshot, type Said } from "./bodies.ts"
+import {
+  distrusted,
+  elsewhere,
+  readGraphQl,
+  readHttp,
+  readJsonRpc,
+  readLog,
+  readRpc,
+  readSnapshot,
+  type Said
+} from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
 import { final, type Known, rebuild } from "./known.ts"
 import { membersOf } from "./members.ts"
@@ -125,31 +135,45 @@ const placed = (failure: Failure.Any, { metadata, path }: RemoteFailure): Effect
   return Effect.flip(segments.reduceRight((self, segment) => Operation.doing(self, segment), inside))
 }
 
+/** How what another program reported is taken. */
+interface Arrival {
+  /** Whether that program has said that one need not come back. Default: as the failure says. */
+  readonly isFinal?: boolean
+  /** Whether its words may be shown as ours. Default: `true`. */
+  readonly isTrusted?: boolean
+}
+
+/** Without the words that somebody has chosen for this once. */
+const wordless = ({ data, ...carried }: CarriedFailure): CarriedFailure => {
+  if (data === undefined) return carried
+  const { detail: _, ...fields } = data
+  return { ...carried, data: fields }
+}
+
 /** The class of what another program reported. What it decided about trying again may be less than what the class declares. */
 const rebuilt = (
   remote: RemoteFailure,
   carried: CarriedFailure | undefined,
   known: ReadonlyArray<Known>,
-  isFinal: boolean
+  { isFinal = !remote.retryable, isTrusted = true }: Arrival
 ): Failure.Any | undefined => {
   // A class would be a declared failure again, and what was thrown over there was none.
   if (remote.origin !== undefined) return undefined
-  const failure = rebuild(remote, carried, known)
+  const { category, code, retryAfter } = remote
+  const failure = isTrusted
+    ? rebuild(remote, carried, known)
+    : rebuild({ category, code, ...(retryAfter && { retryAfter }) }, carried && wordless(carried), known)
   return isFinal && failure !== undefined ? final(failure) : failure
 }
 
-/**
- * What another program reported, in its place here: as its class where that is known, inside of what it was doing.
- *
- * - `isFinal`: whether that program has said that one need not come back. Default: as the failure says. @internal
- */
+/** What another program reported, in its place here: as its class where that is known, inside of what it was doing. @internal */
 export const arrived = (
   remote: RemoteFailure,
   carried: CarriedFailure | undefined,
   known: ReadonlyArray<Known>,
-  isFinal = !remote.retryable
+  arrival: Arrival = {}
 ): Effect.Effect<Failure.Any> => {
-  const failure = rebuilt(remote, carried, known, isFinal) ?? remote
+  const failure = rebuilt(remote, carried, known, arrival) ?? remote
   if (remote.violations !== undefined) remember(failure, remote.violations)
   return placed(failure, remote)
 }
@@ -172,6 +196,8 @@ export interface Context {
   readonly retry_after_ms?: number
   /** Why the body is not all that was sent. */
   readonly cut?: Cut
+  /** Whether the words of whoever sent it may be shown as ours. Default: `true`. */
+  readonly isTrusted?: boolean
 }
 
 type DecoderWith = (
@@ -189,7 +215,8 @@ const decoderWith =
         const inside = read(isJson ? parse(body) : body)
         const said = inside && completed(inside, context)
         const remote = said && remoteOf(said)
-        if (remote !== undefined) return arrived(remote, said?.failure, known, inside?.retryable === false)
+        const arrival = { isFinal: inside?.retryable === false, isTrusted: context.isTrusted !== false }
+        if (remote !== undefined) return arrived(remote, said?.failure, known, arrival)
       } catch (error) {
         thrown = error
       }
@@ -197,10 +224,10 @@ const decoderWith =
     })
 
 /** A header rounds the pause to seconds and the body does not; whoever only says when to come back says that one may. */
-const completed = (said: Said, { retry_after_ms, status }: Context): Said => {
+const completed = (said: Said, { isTrusted = true, retry_after_ms, status }: Context): Said => {
   const pause = said.retry_after_ms ?? retry_after_ms
   return {
-    ...said,
+    ...(isTrusted ? said : distrusted(said)),
     status: status ?? said.status,
     retry_after_ms: pause,
     retryable: said.retryable ?? pause !== undefined
