@@ -24,6 +24,15 @@ export const isIgnored = (error: unknown): boolean => {
   return errors.length > 0 && errors.every(isSilent)
 }
 
+/**
+ * A cause without the defects that nobody is to be told of, such as the response that a server adds to what broke a request off;
+ * if there is nothing else, as it is.
+ */
+export const withoutSilent = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const heard = cause.reasons.filter((reason) => !Cause.isDieReason(reason) || !isSilent(reason.defect))
+  return heard.length === 0 || heard.length === cause.reasons.length ? cause : Cause.fromReasons(heard)
+}
+
 /** Where nobody listens, what answers with a 5xx is in the log all the same. */
 const grave: ReadonlySet<string> = new Set(["Warn", "Error", "Fatal"])
 

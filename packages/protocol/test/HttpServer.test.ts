@@ -316,6 +316,27 @@ describe("Content negotiation", () => {
   )
 })
 
+describe("A body that breaks off", () => {
+  it.effect("has no response among its causes, whoever logs it", () =>
+    Effect.gen(function* () {
+      lines.length = 0
+      const torn = Stream.concat(Stream.make(new TextEncoder().encode("begun ")), Stream.fail(new Reasons.Timeout()))
+      const app = HttpRouter.serve(
+        Layer.mergeAll(HttpRouter.add("GET", "/torn", HttpServerResponse.stream(torn)), HttpEdge.layer()),
+        { disableListenLog: true }
+      ).pipe(
+        Layer.provideMerge(NodeHttpServer.layerTest),
+        Layer.provideMerge(LogEdge.reporting),
+        Layer.provideMerge(Logger.layer([Logger.map(LogEdge.logger, (line) => void lines.push(line))])),
+        Layer.provideMerge(ExposurePolicy.layer(ExposurePolicy.standard))
+      )
+      yield* Effect.exit(Effect.flatMap(HttpClient.get("/torn"), ({ text }) => text)).pipe(Effect.provide(app))
+      assert.isAbove(lines.length, 1)
+      assert.notInclude(lines.join(), "HttpServerResponse")
+    })
+  )
+})
+
 describe("The language of an answer", () => {
   withServer(
     "is said where a text was translated, and not where the only text is a detail",

@@ -15,7 +15,7 @@ import {
   Tracer
 } from "effect"
 import * as Projection from "../projection/Projection.ts"
-import { errorsOf, isCause, isIgnored, naming } from "../reporting.ts"
+import { errorsOf, isCause, isIgnored, naming, withoutSilent } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
 import { occurrenceOf } from "../snapshot/happened.ts"
@@ -96,9 +96,10 @@ const line = (
   ])
   const policy = guard(redaction)
   const clean: Clean = (text, limit) => cut(policy.text(text), limit)
-  const error = failureOf(cause, messages)
+  const given = failureOf(cause, messages)
+  const error = isCause(given) ? withoutSilent(given) : given
   const failure = error === undefined ? undefined : Projection.toLog(error, { ...inForce, redaction })
-  const said = messages.filter((one) => one !== error && !isCause(one)).map((one) => plainText(one, policy))
+  const said = messages.filter((one) => one !== given && !isCause(one)).map((one) => plainText(one, policy))
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   const occurrence = occurrenceOf(isCause(error) ? error : cause)
   const stack = stackOf(error, failure?.category, { ...inForce, redaction })
