@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Operation, Reasons } from "@holdfast/core"
 import { CliEdge } from "@holdfast/protocol/cli"
+import { assertNothingLeaks } from "@holdfast/protocol/testing"
 import { Cause, Context, Effect, Exit, Layer, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TestConsole } from "effect/testing"
@@ -78,7 +79,7 @@ describe("A command that ends", () => {
         const { stderr } = yield* ended<unknown>(program, options)
         assert.strictEqual(/^ {4}at pay /m.test(stderr), has, stderr)
         assert.strictEqual(stderr.includes("b.ts:8:1"), has)
-        for (const other of ["marker-secret", "\u001b", "no place"]) assert.notInclude(stderr, other)
+        assertNothingLeaks(stderr, ["marker-secret", "\u001b", "no place"])
       }
     })
   )

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
 import { ExposurePolicy, RemoteFailure } from "@holdfast/protocol"
 import { RpcEdge } from "@holdfast/protocol/rpc"
+import { assertNothingLeaks } from "@holdfast/protocol/testing"
 import { Effect, Layer, Schema } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { Rpc, RpcClient, RpcGroup, type RpcSerialization, RpcServer } from "effect/rpc"
@@ -106,7 +107,7 @@ for (const [name, serialization] of Object.entries(serializations)) {
           assert.deepInclude(answers[0], { jsonrpc: "2.0", id: 7 })
           assert.notProperty(answers[0], "result")
           assert.deepStrictEqual([answers[0]?.error?.code, answers[0]?.error?.message], [code, message], text)
-          assert.notInclude(text, "marker")
+          assertNothingLeaks(text, ["marker"])
         }
       }).pipe(Effect.provide(served(serialization)))
     )
