@@ -104,13 +104,16 @@ const carried = ["failure"] as const
 const reasonOf = (code: string): string => code.slice(code.lastIndexOf(".") + 1).replaceAll("_", " ")
 
 /** What somebody says whose words nobody here may repeat: all of them are a detail, which stays inside. */
-export const distrusted = ({ decision: _, ...said }: Said): Said => ({
-  ...said,
-  reason: reasonOf(said.code),
-  detail: said.detail === null ? said.reason : `${said.reason}: ${said.detail}`,
-  visibility: "internal",
-  audience: "operator"
-})
+export const distrusted = (of: Said): Said => {
+  const { decision: _, ...said } = of
+  return {
+    ...said,
+    reason: reasonOf(said.code),
+    detail: said.detail === null ? said.reason : `${said.reason}: ${said.detail}`,
+    visibility: "internal",
+    audience: "operator"
+  }
+}
 
 export const readHttp = reading(HttpProjection.mapFields(Struct.omit(carried)), ({ message, ...body }) => ({
   ...body,
