@@ -28,8 +28,7 @@ interface Stack {
 
 const order = ["timeout", "retry", "circuitBreaker", "timeout"] as const
 
-const runsBetween = ({ backoff, discard, onRetry }: RetryPlan): boolean =>
-  onRetry !== undefined || discard !== undefined || !isBackoff(backoff)
+const runsBetween = ({ backoff, onRetry }: RetryPlan): boolean => onRetry !== undefined || !isBackoff(backoff)
 
 /** The stages as the usual stack, if they stand in its order. */
 const stackOf = (stages: ReadonlyArray<Compiled>, breaker: CircuitBreaker | undefined): Stack | undefined => {

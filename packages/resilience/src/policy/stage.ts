@@ -8,7 +8,7 @@ import type { Settings } from "../circuit-breaker/machine.ts"
 import { decode } from "../circuit-breaker/options.ts"
 import { describeRule } from "../circuit-breaker/rule.ts"
 import { type Plan as FallbackPlan, planOf as planOfFallback } from "../fallback/run.ts"
-import { type At, refuse } from "../internal/options.ts"
+import { type At, refuse, under } from "../internal/options.ts"
 import { planOf as planOfRetry } from "../retry/policy.ts"
 import type { Plan as RetryPlan } from "../retry/plan.ts"
 import * as Limit from "../timeout/limit.ts"
@@ -85,6 +85,11 @@ export const compile = (at: At, step: Step, place: string, name: string, budget:
       return { ...step, place, plan, text: `Timeout(${format(plan.after)})` }
     }
     case "retry": {
+      for (const option of ["unwanted", "discard"]) {
+        // No compiler refuses what an object has beside what it must have.
+        if (option in step.options)
+          refuse(under(at, option), "must be left out: a pipeline knows the results of no effect")
+      }
       const plan = planOfRetry(at, budget === undefined ? { name, ...step.options } : { name, ...step.options, budget })
       return { ...step, place, plan, text: describeRetry(plan, step.options) }
     }

@@ -17,6 +17,10 @@ describe("a pipeline is refused", () => {
     [{ attemptTimeout: -1 }, 'Policy "p".attemptTimeout: must be a duration greater than 0 ms'],
     [{ retry: { attempts: 0 } }, 'Policy "p".retry.attempts: must be a whole number, 1 or more, or Infinity'],
     [
+      { retry: { attempts: 2, unwanted: (value: unknown) => value === undefined } },
+      'Policy "p".retry.unwanted: must be left out: a pipeline knows the results of no effect'
+    ],
+    [
       { circuitBreaker: { openFor: 0 } },
       'Policy "p".circuitBreaker.openFor: must be a finite duration greater than 0 ms, a Backoff or a Schedule'
     ],
