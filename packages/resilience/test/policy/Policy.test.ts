@@ -312,7 +312,7 @@ describe("the fused stack and the same stages around each other", () => {
           retry: { attempts: 3, backoff: Backoff.none, exhausted: "wrap", when: judge },
           circuitBreaker: {
             trip: CircuitBreaker.consecutive(1),
-            classify: (exit: Exit.Exit<unknown, unknown>) => (judge(exit), "failure")
+            classify: (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => (judge(exit), "failure")
           }
         } as const
         for (const make of [
