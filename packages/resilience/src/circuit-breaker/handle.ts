@@ -57,7 +57,8 @@ export abstract class Handle implements CircuitBreaker, Guarding {
 
   /** Which circuit of a keyed breaker. */
   abstract readonly key: string | undefined
-  abstract locate(fiber: AnyFiber): Machine.Circuit
+  /** `isKept` if what happens to it must not be forgotten. */
+  abstract locate(fiber: AnyFiber, isKept?: boolean): Machine.Circuit
   abstract apply(settings: Machine.Settings): Effect.Effect<void>
 
   get name(): string {
@@ -77,7 +78,7 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   }
 
   get isolate(): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(this.#control(Control.isolate, Function.constVoid), () =>
+    return Effect.acquireRelease(this.#control(Control.isolate, Function.constVoid, true), () =>
       this.#control((circuit, now, _draw, steps) => Control.endIsolation(circuit, now, steps), Function.constVoid)
     )
   }
@@ -99,7 +100,8 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   setMode(mode: Machine.Mode): Effect.Effect<void> {
     return this.#control(
       (circuit, now, draw, steps) => Control.setMode(circuit, mode, now, draw, steps),
-      Function.constVoid
+      Function.constVoid,
+      true
     )
   }
 
@@ -131,9 +133,9 @@ export abstract class Handle implements CircuitBreaker, Guarding {
     return this.#control(event, Function.constVoid)
   }
 
-  #control<A>(event: Event, view: (circuit: Machine.Circuit, now: number) => A): Effect.Effect<A> {
+  #control<A>(event: Event, view: (circuit: Machine.Circuit, now: number) => A, isKept?: boolean): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
-      const circuit = this.locate(fiber)
+      const circuit = this.locate(fiber, isKept)
       return this.shell.control(circuit, this.key, event, (now) => view(circuit, now))
     })
   }
@@ -173,8 +175,8 @@ export class KeyHandle extends Handle {
     this.key = key
   }
 
-  locate(fiber: AnyFiber): Machine.Circuit {
-    return this.registry.locate(this.key, nowOf(fiber))
+  locate(fiber: AnyFiber, isKept?: boolean): Machine.Circuit {
+    return this.registry.locate(this.key, nowOf(fiber), isKept)
   }
 
   apply(settings: Machine.Settings): Effect.Effect<void> {

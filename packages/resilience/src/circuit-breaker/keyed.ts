@@ -11,7 +11,10 @@ import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import { type Health, Shell } from "./shell.ts"
 
 export interface KeyedOptions extends Scheduled<Options> {
-  /** Circuits at most. When all of them must be kept, calls with further keys run untracked. Default: 10 000. */
+  /**
+   * Circuits at most. When all of them must be kept, calls with further keys run untracked; a key that is isolated or given a
+   * mode is kept beside them. Default: 10 000.
+   */
   readonly capacity?: number | undefined
   /**
    * How long a circuit is kept that nobody asks for; an open one this long after its open time. More than 0. Default:

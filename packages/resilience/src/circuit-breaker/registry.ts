@@ -7,7 +7,7 @@ const looks = 16
 const grain = 1000
 
 /**
- * The circuits of a keyed breaker: at most `capacity`, idle ones for at most `timeToLive`. What must not be forgotten (an
+ * The circuits of a keyed breaker: at most `capacity` beside what an operator has decided, idle ones for at most `timeToLive`. What must not be forgotten (an
  * open circuit, a running probe, an operator's decision) stays; so does, until its time to live is over, what has not yet
  * recovered. When there is only that, further keys go untracked.
  */
@@ -29,8 +29,11 @@ export class Registry {
     this.timeToLive = timeToLive
   }
 
-  /** The circuit of a key, made if there is none. One step, so that concurrent first uses get one circuit. */
-  locate(key: string, now: number): Machine.Circuit {
+  /**
+   * The circuit of a key, made if there is none. One step, so that concurrent first uses get one circuit. `isKept` if it must
+   * be remembered, whether there is room or not.
+   */
+  locate(key: string, now: number, isKept = false): Machine.Circuit {
     const circuits = this.#circuits
     let circuit = circuits.get(key)
     if (circuit !== undefined && this.#isExpired(circuit, now)) {
@@ -42,7 +45,7 @@ export class Registry {
       this.#makeRoom(now)
       circuit = Machine.make(this.settings)
       circuit.usedAt = today
-      if (circuits.size < this.capacity) circuits.set(key, circuit)
+      if (isKept || circuits.size < this.capacity) circuits.set(key, circuit)
     } else if (today - circuit.usedAt >= grain) {
       circuit.usedAt = today
       circuits.delete(key)
@@ -84,7 +87,10 @@ export class Registry {
     for (let left = looks; left > 0; left--) {
       const [key, circuit] = this.#leastRecent()
       circuits.delete(key)
-      if (this.#isExpired(circuit, now) || Machine.isSpare(circuit, now)) return
+      if (this.#isExpired(circuit, now) || Machine.isSpare(circuit, now)) {
+        if (circuits.size < this.capacity) return
+        continue
+      }
       // It must stay. At the end it is out of the way of the next search.
       circuits.set(key, circuit)
     }

@@ -104,6 +104,30 @@ describe("a keyed breaker", () => {
     })
   )
 
+  it.effect("keeps what an operator has decided about a key for which there is no room, and no longer than that", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 1 })
+      const isolated = hosts.get("isolated")
+      yield* trip(hosts.get("a"), 2)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* isolated.isolate
+          yield* hosts.get("mode").setMode("disabled")
+          assert.strictEqual(yield* isolated.state, "isolated")
+          assert.strictEqual((yield* rejectionOf(isolated)).state, "isolated")
+          assert.strictEqual(yield* hosts.get("mode").state, "disabled")
+          assert.strictEqual(yield* hosts.size, 3)
+        })
+      )
+      assert.strictEqual(yield* isolated.state, "closed")
+      yield* hosts.get("mode").setMode("automatic")
+      yield* hosts.get("a").reset
+      yield* trip(hosts.get("new"), 2)
+      assert.strictEqual(yield* hosts.get("new").state, "open")
+      assert.strictEqual(yield* hosts.size, 1)
+    })
+  )
+
   it.effect("forgets the least recently used first", () =>
     Effect.gen(function* () {
       const hosts = yield* make({ capacity: 2 })
