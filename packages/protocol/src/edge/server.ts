@@ -1,5 +1,5 @@
 import type { Failure } from "@holdfast/core"
-import { type Cause, Effect, ErrorReporter, Layer, Stream } from "effect"
+import { type Cause, Effect, ErrorReporter, type Layer, Stream } from "effect"
 import type { unhandled } from "effect/Types"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"
@@ -16,7 +16,7 @@ import { bareIn, warnOfBare } from "./bare.ts"
 import { InForce } from "./inForce.ts"
 import { besides, ownAnswer } from "./own.ts"
 import { provided, unchosen, under } from "./provided.ts"
-import { correlationOf, headerOf, isNamed, type Options, setTold, type Told, told } from "./told.ts"
+import { correlationOf, headerOf, type Options, setTold, type Told, told, verified } from "./told.ts"
 import { answeredByApi } from "./translate.ts"
 
 const answer = (
@@ -113,8 +113,38 @@ const watched = (response: HttpServerResponse.HttpServerResponse, options: Optio
   })
 }
 
-// Sent, it would leave the request without any answer.
-const misnamed = Effect.die(new TypeError("correlationHeader is no name of a header"))
+const answering = <E, R>(
+  self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  options: Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> => {
+  const inside = (named: Named) =>
+    Effect.catchCause(
+      Effect.flatMap(self, (response) => inOurWords(response, options, named)),
+      (cause) => {
+        const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
+        const own = look(() => ownAnswer(cause), undefined)
+        return own === undefined ? ours : Effect.catchCause(itself(own, cause, options), () => ours)
+      }
+    )
+  const header = headerOf(options)
+  return Effect.flatMap(correlationOf(options), (correlation) =>
+    Effect.withFiber((fiber) => {
+      const named: Named = new Map()
+      const reporters = fiber.getRef(ErrorReporter.CurrentErrorReporters)
+      return inside(named).pipe(
+        Effect.map((response) =>
+          Headers.has(response.headers, header) ? response : HttpServerResponse.setHeader(response, header, correlation)
+        ),
+        Effect.provideService(InForce, { options, correlation, named }),
+        Effect.provideService(
+          ErrorReporter.CurrentErrorReporters,
+          reporters.size > 0 ? reporters : new Set([unheard(named)])
+        ),
+        Effect.annotateLogs("correlation_id", correlation)
+      )
+    })
+  )
+}
 
 /**
  * Answers every failure, defect and interruption of an HTTP effect with {@link response}, and reports it to the
@@ -125,7 +155,7 @@ const misnamed = Effect.die(new TypeError("correlationHeader is no name of a hea
  * is the outermost: what fails in one outside of this one is answered by the server.
  *
  * - `audience`: default `"client"`. `prefer`: default `"json"`. `typeBase`, `carry`, `titles`: default none. `correlationHeader`:
- *   default `x-correlation-id`; dies if that is no name of a header, a layer when it is built.
+ *   default `x-correlation-id`; a name of a header. What is unknown or wrong is thrown as `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -142,36 +172,8 @@ const misnamed = Effect.die(new TypeError("correlationHeader is no name of a hea
 export const handled = <E, R>(
   self: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   options: Options = {}
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> => {
-  if (!isNamed(options)) return misnamed
-  const answering = (named: Named) =>
-    Effect.catchCause(
-      Effect.flatMap(self, (response) => inOurWords(response, options, named)),
-      (cause) => {
-        const ours = Effect.flatMap(answered(cause, options), ({ report, response }) => Effect.as(report, response))
-        const own = look(() => ownAnswer(cause), undefined)
-        return own === undefined ? ours : Effect.catchCause(itself(own, cause, options), () => ours)
-      }
-    )
-  const header = headerOf(options)
-  return Effect.flatMap(correlationOf(options), (correlation) =>
-    Effect.withFiber((fiber) => {
-      const named: Named = new Map()
-      const reporters = fiber.getRef(ErrorReporter.CurrentErrorReporters)
-      return answering(named).pipe(
-        Effect.map((response) =>
-          Headers.has(response.headers, header) ? response : HttpServerResponse.setHeader(response, header, correlation)
-        ),
-        Effect.provideService(InForce, { options, correlation, named }),
-        Effect.provideService(
-          ErrorReporter.CurrentErrorReporters,
-          reporters.size > 0 ? reporters : new Set([unheard(named)])
-        ),
-        Effect.annotateLogs("correlation_id", correlation)
-      )
-    })
-  )
-}
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest> =>
+  answering(self, verified("HttpEdge.handled", options))
 
 /**
  * {@link handled} for every route of an `HttpRouter`, those that do not exist included: one layer beside the routes.
@@ -192,16 +194,14 @@ export const handled = <E, R>(
  * await dispose()
  * ```
  */
-export const layer = (options?: Options): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
-  isNamed(options ?? {}) ? middleware(options) : Layer.effectDiscard(misnamed)
-
-const middleware = (options: Options | undefined): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
-  HttpRouter.middleware(
+export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+  const valid = verified("HttpEdge.layer", options)
+  return HttpRouter.middleware(
     Effect.map(provided, (layer) => {
       const said = unchosen()
       // The router wants middleware to leave room for errors of other middleware.
       return (effect: Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>) =>
-        under(layer)(Effect.andThen(said, handled(effect, options))) as Effect.Effect<
+        under(layer)(Effect.andThen(said, answering(effect, valid))) as Effect.Effect<
           HttpServerResponse.HttpServerResponse,
           unhandled,
           HttpServerRequest
@@ -209,3 +209,4 @@ const middleware = (options: Options | undefined): Layer.Layer<never, never, Htt
     }),
     { global: true }
   )
+}

@@ -1,7 +1,8 @@
-import { type Audience, type Catalog, Reasons } from "@holdfast/core"
+import { Audience, type Catalog, Reasons } from "@holdfast/core"
 import { Cause, Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { type HttpServerResponse, setHeaders } from "effect/http/HttpServerResponse"
+import { check, either, fn, oneOf, section, type Table, text } from "../options.ts"
 import { isIgnored, keyOf, reportOrLog } from "../reporting.ts"
 import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
 import { happened, occurrenceOf } from "../snapshot/happened.ts"
@@ -25,7 +26,7 @@ export interface Options {
   readonly typeBase?: string
   /** What goes along so that the other side gets the failure back, its own fields included. Default: nothing. */
   readonly carry?: Carry
-  /** The header that names the request, read from it and set on every answer; a defect if it is no name. Default: `x-correlation-id`. */
+  /** The header that names the request, read from it and set on every answer; one that is no name is refused. Default: `x-correlation-id`. */
   readonly correlationHeader?: string
   /** Titles by locale, then by code; `Content-Language` says which was used. What one lacks is logged once. Default: none. */
   readonly titles?: Catalog.Titles
@@ -42,8 +43,21 @@ const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 /** The correlation header. */
 export const headerOf = ({ correlationHeader = defaultHeader }: Options): string => correlationHeader
 
-/** Whether the correlation header is one that can be sent. */
-export const isNamed = (options: Options): boolean => headerName.test(headerOf(options))
+const options: Table = {
+  audience: either(oneOf(...Audience.literals), fn),
+  prefer: oneOf("json", "problem"),
+  typeBase: text,
+  carry: oneOf("public", "all"),
+  correlationHeader: { what: "must be the name of a header", is: (u) => typeof u === "string" && headerName.test(u) },
+  titles: section,
+  format: fn
+}
+
+/** Options as they may be used. */
+export const verified = (path: string, given: Options): Options => {
+  check(path, options, given)
+  return given
+}
 
 /** The caller's own name for the request, else that of the trace, else a new one; within an edge the one it has already. */
 export const correlationOf = (options: Options): Effect.Effect<string, never, HttpServerRequest> =>

@@ -2,11 +2,12 @@
  * What the outside may learn about a failure: its HTTP status, whether its detail may be shown, the hints, whether it may
  * be tried again. One policy decides for every projection.
  */
-import type { Category } from "@holdfast/core"
+import { Category } from "@holdfast/core"
 import { Context, Layer } from "effect"
+import { check, either, fitting, fn, refuse, section, type Table } from "../options.ts"
 import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
-import { closed, type ExposureDecision, type Policy, type Subject } from "./decision.ts"
+import { closed, ExposureDecision, type Policy, type Subject } from "./decision.ts"
 
 export { contract } from "./contract.ts"
 export { Alert, AudienceHints, ExposureDecision, type Origin, type Policy, type Subject } from "./decision.ts"
@@ -73,11 +74,58 @@ const said = (part: Partial<ExposureDecision> | undefined): Partial<ExposureDeci
 const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
+const decision: Table = Object.fromEntries(
+  Object.entries(ExposureDecision.fields).map(([name, field]) => [
+    name,
+    fitting(name === "http_status" ? "must be a status from 400 to 599" : `must be a ${name} of a decision`, field)
+  ])
+)
+
+const code = /^(?:biz|conf|logic|sys)\.(?:[a-z][a-z0-9_]*\.)*(?:[a-z][a-z0-9_]*|\*)$/
+
+const rules: Table = { byCode: section, byCategory: section, otherwise: fn }
+
+/** Refuses rules that would never hold, or could not. */
+const verified = (given: Rules): Rules => {
+  const at = "ExposurePolicy.make"
+  check(at, rules, given)
+  const { byCategory = {}, byCode = {} } = given
+  for (const name of Object.keys(byCode)) {
+    if (!code.test(name))
+      refuse(`${at}.byCode.${name}`, "must be a code (biz.order.not_found), or the beginning of some (biz.order.*)")
+  }
+  check(`${at}.byCategory`, Object.fromEntries(Category.literals.map((one) => [one, either(section, fn)])), byCategory)
+  for (const [where, part] of [
+    ["byCode", byCode],
+    ["byCategory", byCategory]
+  ] as const) {
+    for (const [name, rule] of Object.entries(part)) {
+      if (typeof rule !== "function" && rule !== undefined) check(`${at}.${where}.${name}`, decision, rule)
+    }
+  }
+  return given
+}
+
+/** The rules for codes that begin alike, the widest first. */
+const beginnings = (byCode: Readonly<Record<string, Rule>> = {}): ReadonlyArray<readonly [string, Rule]> =>
+  Object.entries(byCode)
+    .filter(([name]) => name.endsWith(".*"))
+    .map(([name, rule]) => [name.slice(0, -1), rule] as const)
+    .toSorted(([a], [b]) => a.length - b.length)
+
+/** What a policy is composed of. */
+interface Rules {
+  readonly byCode?: Readonly<Record<string, Rule>>
+  readonly byCategory?: Readonly<Partial<Record<Category, Rule>>>
+  readonly otherwise?: Policy
+}
+
 /**
- * Composes a policy: a rule for the exact code wins over one for the category, which wins over `otherwise`, member by
- * member.
+ * Composes a policy: a rule for the exact code wins over one for its beginning (`biz.order.*`, the longest first), which wins over
+ * one for the category, which wins over `otherwise`, member by member. What it does not know, and a rule that can never hold, it
+ * throws as `ConfigError.InvalidValue`.
  *
- * - `byCode`: rules by exact code. Default: none.
+ * - `byCode`: rules by exact code, or by the beginning of codes. Default: none.
  * - `byCategory`: rules by category. Default: none.
  * - `otherwise`: decides what the rules leave open. Default: {@link bare}, so that nothing is public unless you say so.
  *
@@ -93,17 +141,18 @@ const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A
  * Projection.toHttp(new Reasons.NotFound(), { policy }).status // => 404
  * ```
  */
-export const make = (rules: {
-  readonly byCode?: Readonly<Record<string, Rule>>
-  readonly byCategory?: Readonly<Partial<Record<Category, Rule>>>
-  readonly otherwise?: Policy
-}): Policy => {
-  const { byCategory, byCode, otherwise = bare } = rules
-  return (subject) => ({
-    ...otherwise(subject),
-    ...said(apply(own(byCategory, subject.identity.category), subject)),
-    ...said(apply(own(byCode, subject.identity.code), subject))
-  })
+export const make = (rules: Rules): Policy => {
+  const { byCategory, byCode, otherwise = bare } = verified(rules)
+  const wide = beginnings(byCode)
+  return (subject) => {
+    const { category, code } = subject.identity
+    return Object.assign(
+      { ...otherwise(subject) },
+      said(apply(own(byCategory, category), subject)),
+      ...wide.filter(([start]) => code.startsWith(start)).map(([, rule]) => said(apply(rule, subject))),
+      said(apply(own(byCode, code), subject))
+    ) as ExposureDecision
+  }
 }
 
 /** Whatever a policy says, what was never meant for a caller is not shown to one, and is not the caller's fault. */
