@@ -52,26 +52,29 @@ export interface Options {
   readonly measure?: boolean | undefined
 }
 
+/** An option as it may be given: one that is there only at times is there to whoever reads the types. */
+type Given<O, K extends string> = O extends unknown ? (K extends keyof O ? Exclude<O[K], undefined> : never) : never
+
+type If<Condition, A> = [Condition] extends [never] ? never : A
+
+/** The fallback. What is typed as {@link Options} does not say which: `satisfies Policy.Options` does. */
+type FallbackOf<O> = Options extends O ? never : Given<O, "fallback">
+
+/** What answers instead, as an effect. */
+type Instead<O> = Given<FallbackOf<O>, "orElse"> extends (failure: never) => infer F ? F : never
+
 /** What a pipeline adds to the failures of an effect. */
 export type Added<O> =
-  | (O extends { readonly timeout: {} | number } | { readonly attemptTimeout: {} | number } ? Timeout.TimedOut : never)
-  | (O extends { readonly circuitBreaker: object } ? Reasons.CircuitOpen : never)
-  | (O extends { readonly retry: { readonly exhausted: "wrap" } } ? Reasons.RetriesExhausted : never)
-  | (O extends { readonly fallback: { readonly orElse: OrElse<infer F> } } ? Effect.Error<F> : never)
-
-type OrElse<F> = (failure: never) => F
+  | If<Given<O, "timeout" | "attemptTimeout">, Timeout.TimedOut>
+  | If<Given<O, "circuitBreaker">, Reasons.CircuitOpen>
+  | If<Extract<Given<Given<O, "retry">, "exhausted">, "wrap">, Reasons.RetriesExhausted>
+  | Effect.Error<Instead<O>>
 
 /** What a pipeline may answer beside the values of an effect. */
-export type Answers<O> = O extends { readonly fallback: { readonly orElse: OrElse<infer F> } }
-  ? Effect.Success<F>
-  : O extends { readonly fallback: { readonly value: infer B } }
-    ? B
-    : never
+export type Answers<O> = Effect.Success<Instead<O>> | Given<FallbackOf<O>, "value">
 
 /** What a pipeline needs. */
-export type Needs<O> = O extends { readonly fallback: { readonly orElse: OrElse<infer F> } }
-  ? Effect.Services<F>
-  : never
+export type Needs<O> = Effect.Services<Instead<O>>
 
 const table: Table<Options> = {
   fallback: section,

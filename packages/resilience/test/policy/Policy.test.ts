@@ -485,6 +485,26 @@ describe("types", () => {
     expectTypeOf(self.pipe(Policy.protect(own))).toEqualTypeOf<
       Effect.Effect<number, Reasons.NotFound | Reasons.CircuitOpen, "needs">
     >()
+    // A stage that is there only at times may fail all the same.
+    const at = (time: "1 second" | undefined) => ({ timeout: time, retry: { exhausted: "wrap" } }) as const
+    const sometimes = Effect.runSync(Policy.make("a", at("1 second")))
+    expectTypeOf(Policy.protect(self, sometimes)).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NotFound | Timeout.TimedOut | Reasons.RetriesExhausted, "needs">
+    >()
+    const options: Policy.Options = usual
+    const any = Effect.runSync(Policy.make("a", options))
+    expectTypeOf(Policy.protect(self, any)).toEqualTypeOf<
+      Effect.Effect<
+        number,
+        Reasons.NotFound | Timeout.TimedOut | Reasons.CircuitOpen | Reasons.RetriesExhausted,
+        "needs"
+      >
+    >()
+    const answers = (value: "none" | undefined) => ({ fallback: value && { value }, timeout: 1 }) as const
+    const answering = Effect.runSync(Policy.make("a", answers("none")))
+    expectTypeOf(Policy.protect(self, answering)).toEqualTypeOf<
+      Effect.Effect<number | "none", Reasons.NotFound | Timeout.TimedOut, "needs">
+    >()
     class Payments extends Policy.Service<Payments>()("test/policy/Payments", { timeout: 1 }) {}
     expectTypeOf(self.pipe(Payments.protect)).toEqualTypeOf<
       Effect.Effect<number, Reasons.NotFound | Timeout.TimedOut, "needs" | Payments>
