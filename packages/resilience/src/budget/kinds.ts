@@ -5,9 +5,9 @@ import { type At, check, count, number, positive, refuse, type Table, under } fr
 import type { Rule } from "./rules.ts"
 
 export interface TokensOptions {
-  /** Tokens at first and at most. More than 0, at most 1000. Default: 10. */
+  /** Tokens at first and at most. From 0.001 to 1000. Default: 10. */
   readonly max?: number | undefined
-  /** What a success earns. More than 0, at most 1. Default: 0.1. */
+  /** What a success earns. From 0.001 to 1; a thousandth is the least that is counted. Default: 0.1. */
   readonly ratio?: number | undefined
 }
 
@@ -36,8 +36,9 @@ export type Kind =
 const share = number("a number more than 0, at most 1", (n) => n > 0 && n <= 1)
 
 const tokens: Table<TokensOptions> = {
-  max: number("a number more than 0, at most 1000", (n) => n > 0 && n <= 1000),
-  ratio: share
+  // A thousandth is the least that is counted.
+  max: number("a number from 0.001 to 1000", (n) => n >= 0.001 && n <= 1000),
+  ratio: number("a number from 0.001 to 1", (n) => n >= 0.001 && n <= 1)
 }
 
 const window: Table<WindowOptions> = { percent: share, minPerSecond: count(0), timeToLive: positive }

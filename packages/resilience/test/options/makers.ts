@@ -196,8 +196,8 @@ export const makers = [
     ["onStoreEror", "onStoreError"]
   ),
   every<RetryBudget.TokensOptions>("RetryBudget.tokens", (options) => RetryBudget.make(RetryBudget.tokens(options)), {
-    max: [[0, ...between(0, 1000, "")[0]], "must be a number more than 0, at most 1000"],
-    ratio: share
+    max: between(0.001, 1000, "a number from 0.001 to 1000"),
+    ratio: between(0.001, 1, "a number from 0.001 to 1")
   }),
   every<RetryBudget.WindowOptions>(
     "RetryBudget.window",

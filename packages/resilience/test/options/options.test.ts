@@ -239,6 +239,7 @@ describe("options that are left out, or given as undefined, have their defaults"
       yield* breaker({ maxHint: 0, halfOpen: { concurrent: 1, successes: 1, outOf: 1 } })
       yield* breaker({ trip: CircuitBreaker.failureRate({ threshold: 0, window: { calls: 1 }, minimumCalls: 1 }) })
       yield* RetryBudget.make(RetryBudget.tokens({ max: 1000, ratio: 1 }))
+      yield* RetryBudget.make(RetryBudget.tokens({ max: 0.001, ratio: 0.001 }))
       yield* RetryBudget.make(RetryBudget.window({ minPerSecond: 0 }))
     })
   )

@@ -239,7 +239,7 @@ describe("a pipeline from configuration", () => {
     [{ retry: { backoff: { cap: "0 millis" } } }, "p.retry.backoff.cap: must be a finite duration greater than 0 ms"],
     [{ retry: { backoff: { kind: "linear", factor: 2 } } }, "p.retry.backoff.factor: is no option of the kind linear"],
     [{ retry: { backoff: { kind: "quick" } } }, 'p.retry.backoff.kind: must be "exponential" or'],
-    [{ retryBudget: { tokens: { max: 0 } }, retry: {} }, "p.retryBudget.tokens.max: must be a number more than 0"],
+    [{ retryBudget: { tokens: { max: 0 } }, retry: {} }, "p.retryBudget.tokens.max: must be a number from 0.001"],
     [
       { retryBudget: { tokens: {}, window: {} }, retry: {} },
       "p.retryBudget: must be one of tokens, window or inFlight"
