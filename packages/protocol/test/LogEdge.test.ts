@@ -58,6 +58,15 @@ describe("A log line", () => {
     assert.strictEqual(entry["message"], `started {"port":8080}`)
   })
 
+  it("repeats nowhere what one of its annotations keeps under a secret name", () => {
+    const program = Effect.logError("tried hunter2", Cause.fail(torn())).pipe(
+      Effect.annotateLogs({ password: "hunter2", note: "it was hunter2", cookies: { session: "s3cr3t-s3cr3t" } })
+    )
+    for (const said of [program, Effect.logInfo("hunter2 again").pipe(Effect.annotateLogs("password", "hunter2"))]) {
+      assert.notMatch(linesOf(said).join(""), /hunter2|s3cr3t/)
+    }
+  })
+
   it("names span and annotations, without secrets", () => {
     const entry = entryOf(
       Effect.logInfo("sent with Bearer abcdefghijkl").pipe(

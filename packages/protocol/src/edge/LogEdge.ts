@@ -36,18 +36,23 @@ const failureOf = (cause: Cause.Cause<unknown>, messages: ReadonlyArray<unknown>
     ? cause
     : messages.find((message) => isCause(message) || Failure.isFailure(message) || isError(message))
 
-/** A policy that knows the secrets of every failure of an entry: the texts beside one may repeat what it was given. */
+/** A policy that knows the secrets of every failure of an entry, and of its annotations: the texts beside one may repeat it. */
 const knowing = (
   policy: Redaction.Policy,
   cause: Cause.Cause<unknown>,
-  others: ReadonlyArray<unknown>
+  messages: ReadonlyArray<unknown>,
+  annotations: Readonly<Record<string, unknown>>
 ): Redaction.Policy => {
-  const reasons = others.flatMap((one): ReadonlyArray<Cause.Reason<unknown>> => {
+  const reasons = [...messages, ...Object.values(annotations)].flatMap((one): ReadonlyArray<Cause.Reason<unknown>> => {
     if (isCause(one)) return one.reasons
     return Failure.isFailure(one) || isError(one) ? [Cause.makeDieReason(one)] : []
   })
-  if (cause.reasons.length + reasons.length === 0) return policy
-  const known = Report.secretsOf(Cause.fromReasons([...cause.reasons, ...reasons]), guard(policy))
+  const guarded = guard(policy)
+  const known =
+    cause.reasons.length + reasons.length === 0
+      ? new Redaction.Secrets()
+      : Report.secretsOf(Cause.fromReasons([...cause.reasons, ...reasons]), guarded)
+  Redaction.secretsOfOperation(guarded, { fields: [], metadata: annotations }, known)
   return known.size === 0
     ? policy
     : { ...policy, text: (text, more) => policy.text(known.cutFrom(text, policy.mask), more) }
@@ -90,10 +95,7 @@ const line = (
   const inForce = ErrorSnapshot.inForce(context)
   const messages: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
-  const redaction = knowing(inForce.redaction ?? Redaction.standard, cause, [
-    ...messages,
-    ...Object.values(annotations)
-  ])
+  const redaction = knowing(inForce.redaction ?? Redaction.standard, cause, messages, annotations)
   const policy = guard(redaction)
   const clean: Clean = (text, limit) => cut(policy.text(text), limit)
   const given = failureOf(cause, messages)
