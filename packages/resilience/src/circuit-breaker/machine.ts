@@ -122,8 +122,9 @@ export const move = (
   trouble.ok = 0
   trouble.bad = 0
   trouble.inFlight = 0
-  self.tally.clear()
   steps.push({ from, to, at, openFor, openings: trouble.openings, reason })
+  // Last: a rule of the application's own may throw, and the circuit has moved all the same.
+  self.tally.clear()
 }
 
 const open = (

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { CircuitBreaker } from "@holdfast/resilience"
-import { recordTransitions } from "@holdfast/resilience/testing"
+import { recorded, recordTransitions } from "@holdfast/resilience/testing"
 import { Cause, Clock, Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { failure, make, trip, works } from "./circuit.ts"
@@ -285,6 +285,24 @@ describe("several rules", () => {
       const unlucky = yield* make({ trip: broken })
       assert.deepStrictEqual(yield* Effect.exit(CircuitBreaker.protect(works, unlucky)), Exit.die(oops))
       assert.strictEqual(yield* unlucky.state, "closed")
+    })
+  )
+
+  it.effect("may be the application's own, and one that cannot forget has opened the circuit, which is told", () =>
+    Effect.gen(function* () {
+      const oops = new Error("oops")
+      const clear = () => {
+        throw oops
+      }
+      const breaker = yield* make({
+        trip: CircuitBreaker.custom({ name: "sticky", make: () => ({ record: () => true, clear }) })
+      })
+      const { exit, of } = yield* recorded(CircuitBreaker.protect(works, breaker))
+      assert.deepStrictEqual(exit, Exit.die(oops))
+      assert.deepStrictEqual(
+        of("CircuitTransition").map(({ reason, to }) => [to, reason]),
+        [["open", "sticky"]]
+      )
     })
   )
 
