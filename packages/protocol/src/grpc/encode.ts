@@ -9,9 +9,9 @@ import {
   type Options,
   readsDetail,
   reasonFor,
-  reportOf,
   snapshotOf
 } from "../projection/input.ts"
+import { reportOf } from "../snapshot/redact.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { cut, truncated } from "../text.ts"
 import { codeOf, numbers } from "./codes.ts"

@@ -1,4 +1,4 @@
-import { type Audience, Redaction, type Report } from "@holdfast/core"
+import { type Audience, Redaction } from "@holdfast/core"
 import { Option } from "effect"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { isOurs } from "../snapshot/ours.ts"
@@ -99,17 +99,3 @@ export const seenBy = (snapshot: ErrorSnapshot.ErrorSnapshot, audience: Audience
     source_frames: []
   }
 }
-
-/** A snapshot as the renderers of core read it. */
-export const reportOf = ({
-  identity,
-  report,
-  root_metadata,
-  source_frames
-}: ErrorSnapshot.ErrorSnapshot): Report.Report => ({
-  identity,
-  contexts: report.context.map((context) => ({ ...context, sentence: false })),
-  metadata: root_metadata,
-  frames: source_frames,
-  stack: null
-})

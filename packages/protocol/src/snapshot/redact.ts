@@ -23,7 +23,7 @@ const decision = (given: ErrorSnapshot["decision"], text: Text): ErrorSnapshot["
 }
 
 /** The part of a snapshot that is a report. */
-const reportOf = ({ identity, report, root_metadata, source_frames }: ErrorSnapshot): Report.Report => ({
+export const reportOf = ({ identity, report, root_metadata, source_frames }: ErrorSnapshot): Report.Report => ({
   identity,
   contexts: report.context.map((context) => ({ ...context, sentence: false })),
   metadata: root_metadata,
