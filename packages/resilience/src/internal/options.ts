@@ -3,7 +3,7 @@
  * what it must be; this is read at build and never while a program runs. The value of an option is shown as far as it can
  * be no secret.
  */
-import { ConfigError } from "@holdfast/core"
+import { ConfigError, Failure } from "@holdfast/core"
 import { Duration, Effect, Option, Predicate, Schema } from "effect"
 import { nearest } from "./nearest.ts"
 
@@ -156,12 +156,10 @@ export const given: Field<unknown> = { what: "must be given", is: (u): u is unkn
 export const functionOf = (what: string): Field<Function> =>
   satisfying(`must be a function ${what}`, Predicate.isFunction)
 
-const code = /^(?:biz|conf|logic|sys)(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*)+$/
-
 const tag = /^(?!(?:biz|conf|logic|sys)$)[^\s.*?]+$/
 
 /** Whether a text can name failures: a code by its syntax, a tag by having none of it. What never matches is a mistake. */
-const isName = (text: string): boolean => code.test(text) || tag.test(text)
+const isName = (text: string): boolean => Failure.isCode(text) || tag.test(text)
 
 /** A predicate, or a list of tags and codes that it would look for. */
 export const predicateOrNames = field(
