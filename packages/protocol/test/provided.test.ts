@@ -93,6 +93,25 @@ describe("An exposure policy reaches the edge", () => {
   })
 })
 
+describe("A second edge on a router", () => {
+  it("is said once, because the first one decides for all routes", async () => {
+    const lines: Array<string> = []
+    const logging = Logger.layer([Logger.map(LogEdge.logger, (line) => void lines.push(line))])
+    const app = Layer.mergeAll(
+      routes,
+      HttpEdge.layer().pipe(Layer.provide(standard)),
+      HttpEdge.layer({ prefer: "problem" })
+    )
+    const { dispose, handler } = HttpRouter.toWebHandler(app.pipe(Layer.provide(logging)), { disableLogger: true })
+    for (const path of ["/missing", "/missing"]) await handler(new Request(`http://localhost${path}`))
+    await dispose()
+    assert.deepStrictEqual(
+      lines.filter((line) => line.includes("two edges")).map((line) => (JSON.parse(line) as { level: string }).level),
+      ["WARN"]
+    )
+  })
+})
+
 describe("What an edge is given of other policies", () => {
   const shown: Redaction.Policy = { ...Redaction.standard, text: (text) => text.replaceAll("order 7", "…") }
 

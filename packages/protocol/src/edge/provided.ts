@@ -1,6 +1,7 @@
 import { Classifier, Redaction } from "@holdfast/core"
 import { Context, Effect, ErrorReporter, Logger } from "effect"
 import { ExposurePolicy } from "../exposure/ExposurePolicy.ts"
+import { InForce } from "./inForce.ts"
 
 /** What decides how a failure leaves, and who hears of it. */
 const pick = Context.pick(
@@ -22,12 +23,20 @@ export const under =
       ? self
       : Effect.updateContext(self, (own: Context.Context<R>) => Context.merge(layer, own))
 
-/** Says once that nobody has chosen a policy: one that stands beside a server, and is not provided to it, reaches nobody. */
-export const unchosen = (): Effect.Effect<void> => {
+const unchosen = "HttpEdge: no ExposurePolicy is provided, ExposurePolicy.contract is in force"
+
+const second = "HttpEdge: a router has two edges, and both are for all of its routes: the first one decides for both"
+
+/**
+ * What is said at the first request: that nobody has chosen a policy, for one that stands beside a server, and is not provided
+ * to it, reaches nobody; and that an edge is inside of another one.
+ */
+export const noticing = (): Effect.Effect<void> => {
   let isSaid = false
   return Effect.withFiber((fiber) => {
-    if (isSaid || fiber.context.mapUnsafe.has(ExposurePolicy.key)) return Effect.void
+    if (isSaid) return Effect.void
     isSaid = true
-    return Effect.logInfo("HttpEdge: no ExposurePolicy is provided, ExposurePolicy.contract is in force")
+    if (fiber.getRef(InForce).named !== undefined) return Effect.logWarning(second)
+    return fiber.context.mapUnsafe.has(ExposurePolicy.key) ? Effect.void : Effect.logInfo(unchosen)
   })
 }

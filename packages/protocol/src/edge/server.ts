@@ -15,7 +15,7 @@ import { look } from "../look.ts"
 import { bareIn, warnOfBare } from "./bare.ts"
 import { InForce } from "./inForce.ts"
 import { besides, ownAnswer } from "./own.ts"
-import { provided, unchosen, under } from "./provided.ts"
+import { noticing, provided, under } from "./provided.ts"
 import { correlationOf, headerOf, type Options, setTold, type Told, told, verified } from "./told.ts"
 import { answeredByApi } from "./translate.ts"
 
@@ -198,7 +198,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
   const valid = verified("HttpEdge.layer", options)
   return HttpRouter.middleware(
     Effect.map(provided, (layer) => {
-      const said = unchosen()
+      const said = noticing()
       // The router wants middleware to leave room for errors of other middleware.
       return (effect: Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>) =>
         under(layer)(Effect.andThen(said, answering(effect, valid))) as Effect.Effect<
