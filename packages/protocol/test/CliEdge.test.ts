@@ -122,6 +122,30 @@ describe("A command that ends", () => {
     })
   )
 
+  it.effect("does not begin with options that are unknown or wrong, and says what was meant to whom it may", () =>
+    Effect.gen(function* () {
+      for (const [options, said] of [
+        [{ verbos: true }, "CliEdge.main.verbos: is no option, did you mean verbose?"],
+        [{ verbose: "yes" }, "CliEdge.main.verbose: must be true or false"],
+        [{ audience: "customer" }, "CliEdge.main.audience: must be"],
+        [{ exitTable: [7] }, "CliEdge.main.exitTable: must be an object"],
+        [{ exitTable: { sys: 3 } }, `CliEdge.main.exitTable["sys"]: is a category`],
+        ["verbose", "CliEdge.main: must be an object"],
+        [null, "CliEdge.main: must be an object"]
+      ] as const) {
+        let began = false
+        const { code, stderr } = yield* ended(
+          Effect.sync(() => (began = true)),
+          options as never
+        )
+        assert.deepStrictEqual([began, code], [false, 78])
+        assert.include(stderr, said)
+      }
+      const { stderr } = yield* ended(Effect.void, { verbos: true, audience: "client" } as never)
+      assert.notInclude(stderr, "verbos")
+    })
+  )
+
   it.effect("says of a key that is the beginning of a code what was meant", () =>
     Effect.gen(function* () {
       class Down extends Failure.Tagged<Down>()("CliDown", {}, { code: "sys.cli_payment.down" }) {}

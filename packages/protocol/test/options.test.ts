@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigError, Failure, Reasons } from "@holdfast/core"
 import { ExposurePolicy, Projection } from "@holdfast/protocol"
 import { HttpEdge } from "@holdfast/protocol/http"
-import { Schema } from "effect"
+import { ApiEdge } from "@holdfast/protocol/http-api"
+import { Duration, Effect, Schema } from "effect"
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 
 const refused = (make: () => unknown): string => {
   try {
@@ -31,6 +34,165 @@ describe("Options of an edge", () => {
     }
     assert.strictEqual(
       refused(() => HttpEdge.layer({ prefer: "problem", audience: () => "client", typeBase: undefined as never })),
+      "taken"
+    )
+  })
+})
+
+const web = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}"))))
+const answer = HttpClientResponse.fromWeb(
+  HttpClientRequest.get("http://localhost"),
+  new Response("{}", { status: 500 })
+)
+const order = HttpApiEndpoint.get("order", "/orders", { success: Schema.String, error: Reasons.NotFound })
+const Shop = HttpApi.make("Shop").add(HttpApiGroup.make("orders").add(order))
+
+const wrongReading = [
+  [{ patience: "soon" }, "patience must be a duration greater than 0 ms"],
+  [{ patience: -5 }, "patience must be a duration greater than 0 ms"],
+  [{ patience: Number.NaN }, "patience must be a duration greater than 0 ms"],
+  [{ patience: {} }, "patience must be a duration greater than 0 ms"],
+  [{ patience: true }, "patience must be a duration greater than 0 ms"],
+  [{ maxBytes: -1 }, "maxBytes must be a whole number of bytes from 0"],
+  [{ maxBytes: 1.5 }, "maxBytes must be a whole number of bytes from 0"],
+  [{ maxBites: 1 }, "maxBites is no option, did you mean maxBytes?"]
+] as const
+
+const wrongTrust = [
+  [{ trust: "all" }, `trust must be "nobody" or "peer"`],
+  [{ baseUrl: "/" }, "baseUrl is no option; there are patience, maxBytes, trust"]
+] as const
+
+const wrongBase = [
+  [{ baseUrl: 7 }, "baseUrl must be a text, or a URL"],
+  [{ misspelt: 1 }, "misspelt is no option; there are patience, maxBytes, baseUrl"],
+  [{ trust: "peer" }, "trust is no option"]
+] as const
+
+const wrongKnown = [
+  [{ maxBytes: 1 }, "known must be a list of failure classes; options come after it"],
+  [Reasons.NotFound, "known must be a list of failure classes"],
+  [[Reasons.NotFound, Error], "known[1] must be a failure class"],
+  [[null], "known[0] must be a failure class"]
+] as const
+
+describe("Options of a client", () => {
+  const takers: ReadonlyArray<
+    readonly [string, (known: never, options?: never) => unknown, ReadonlyArray<readonly [unknown, string]>]
+  > = [
+    ["HttpEdge.client", (known, options) => HttpEdge.client(web, known, options), [...wrongReading, ...wrongTrust]],
+    ["HttpEdge.client", (known, options) => HttpEdge.client(known, options), [...wrongReading, ...wrongTrust]],
+    [
+      "HttpEdge.failureOf",
+      (known, options) => HttpEdge.failureOf(answer, known, options),
+      [...wrongReading, ...wrongTrust]
+    ],
+    ["ApiEdge.client", (known, options) => ApiEdge.client(Shop, known, options), [...wrongReading, ...wrongBase]]
+  ]
+
+  it("that are unknown or wrong are refused before anything is asked", () => {
+    for (const [place, take, wrong] of takers) {
+      for (const [options, said] of wrong) {
+        assert.include(
+          refused(() => take([] as never, options as never)),
+          `${place}.${said}`
+        )
+      }
+      assert.strictEqual(
+        refused(() => take([] as never, "10 seconds" as never)),
+        `${place} must be an object`
+      )
+    }
+  })
+
+  it("in the place of the known classes, or no classes there, are told apart", () => {
+    for (const [place, take] of takers) {
+      for (const [known, said] of wrongKnown) {
+        assert.include(
+          refused(() => take(known as never)),
+          `${place}.${said}`
+        )
+      }
+    }
+  })
+
+  it("that are right are taken, in every place", () => {
+    for (const [, take] of takers) {
+      for (const patience of ["2 seconds", 5, Duration.infinity, { seconds: 1 }, undefined]) {
+        assert.strictEqual(
+          refused(() => take([Reasons.NotFound] as never, { patience, maxBytes: 0 } as never)),
+          "taken"
+        )
+      }
+      assert.strictEqual(
+        refused(() => take(undefined as never)),
+        "taken"
+      )
+    }
+    assert.strictEqual(
+      refused(() => ApiEdge.client(Shop, [], { baseUrl: new URL("http://localhost") })),
+      "taken"
+    )
+  })
+})
+
+describe("Options of a documented failure", () => {
+  it("that are unknown or wrong are refused where the API is written", () => {
+    for (const [options, said] of [
+      [{ status: 200 }, "status must be a status from 400 to 599"],
+      [{ status: 600 }, "status must be a status from 400 to 599"],
+      [{ status: "409" }, "status must be a status from 400 to 599"],
+      [{ staus: 409 }, "staus is no option, did you mean status?"],
+      [{ typeBase: 7 }, "typeBase must be a text"]
+    ] as const) {
+      assert.include(
+        refused(() => ApiEdge.problem(Reasons.NotFound, options as never)),
+        `ApiEdge.problem.${said}`
+      )
+    }
+    assert.strictEqual(
+      refused(() => ApiEdge.problem(Reasons.NotFound, { status: 410, typeBase: "urn:shop:" })),
+      "taken"
+    )
+    for (const [options, said] of [
+      [{ typeBase: 7 }, "typeBase must be a text"],
+      [{ status: 409 }, "status is no option; there are typeBase"],
+      [{ typeBas: "" }, "typeBas is no option, did you mean typeBase?"]
+    ] as const) {
+      assert.include(
+        refused(() => ApiEdge.api(Shop, options as never)),
+        `ApiEdge.api.${said}`
+      )
+    }
+  })
+
+  it("do not stand where a class is meant", () => {
+    for (const [classes, said] of [
+      [[Reasons.NotFound, { status: 409 }], "ApiEdge.problems[1] must be a failure class"],
+      [[[Reasons.NotFound]], "ApiEdge.problems[0] must be a failure class"]
+    ] as const) {
+      assert.include(
+        refused(() => ApiEdge.problems(...(classes as never))),
+        said
+      )
+    }
+    assert.include(
+      refused(() => ApiEdge.problem(Schema.String as never)),
+      "ApiEdge.problem must be a failure class"
+    )
+  })
+})
+
+describe("A policy as a layer", () => {
+  it("is a function, or refused when the layer is made", () => {
+    for (const policy of ["standard", {}, undefined, null]) {
+      assert.strictEqual(
+        refused(() => ExposurePolicy.layer(policy as never)),
+        "ExposurePolicy.layer must be a policy, which is a function (ExposurePolicy.standard)"
+      )
+    }
+    assert.strictEqual(
+      refused(() => ExposurePolicy.layer(ExposurePolicy.standard)),
       "taken"
     )
   })

@@ -10,6 +10,7 @@ import { text } from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
+import { check, fitting, refuse, type Table, text as word } from "../options.ts"
 import * as Projection from "../projection/Projection.ts"
 import { arrived, remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
@@ -21,6 +22,7 @@ import { clean } from "./clean.ts"
 import { met } from "./met.ts"
 import { response } from "./server.ts"
 import { InForce } from "./inForce.ts"
+import { failureClass } from "./reading.ts"
 import { setTold, told } from "./told.ts"
 
 export { client, type ClientOptions } from "./apiClient.ts"
@@ -28,11 +30,19 @@ export { api } from "./apiProblems.ts"
 
 /** How a failure is documented. */
 export interface Options {
-  /** The HTTP status, here and in the document. Default: the declared one, else that of `ExposurePolicy.standard`. */
+  /** The HTTP status, here and in the document: from 400 to 599. Default: the declared one, else that of `ExposurePolicy.standard`. */
   readonly status?: number
   /** The beginning of the type URI, to which the code is appended. Default: `urn:failure:`, so that types differ. */
   readonly typeBase?: string
 }
+
+const table: Table = {
+  status: fitting("must be a status from 400 to 599", ExposurePolicy.ExposureDecision.fields.http_status),
+  typeBase: word
+}
+
+const verified = <S extends Known>(path: string, Class: S): S =>
+  failureClass.is(Class) ? Class : refuse(path, failureClass.what)
 
 const statusOf = (Class: Known): number => {
   const { category, code, reason } = Class.declared
@@ -133,7 +143,8 @@ export interface problem<S extends Known> extends Schema.Codec<
  * is answered. Inside of `HttpEdge.layer` its `audience`, its `titles` and its headers hold here, too.
  *
  * - `status`: default: the declared one, else that of `ExposurePolicy.standard`. A policy in force that gives another one does
- *   not change it. `typeBase`: default `urn:failure:`.
+ *   not change it. From 400 to 599. `typeBase`: default `urn:failure:`. What is unknown or wrong is thrown as
+ *   `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -152,6 +163,8 @@ export interface problem<S extends Known> extends Schema.Codec<
  * ```
  */
 export const problem = <S extends Known>(Class: S, options: Options = {}): problem<S> => {
+  verified("ApiEdge.problem", Class)
+  check("ApiEdge.problem", table, options)
   const { status = statusOf(Class), typeBase = "urn:failure:" } = options
   const { code, reason, tag } = Class.declared
   const decode = (body: { readonly failure?: { readonly data: Failure.Any }; readonly retryable: boolean }) =>
@@ -199,4 +212,5 @@ export const problem = <S extends Known>(Class: S, options: Options = {}): probl
  */
 export const problems = <const Classes extends ReadonlyArray<Known>>(
   ...classes: Classes
-): { readonly [K in keyof Classes]: problem<Classes[K]> } => classes.map((Class) => problem(Class)) as never
+): { readonly [K in keyof Classes]: problem<Classes[K]> } =>
+  classes.map((Class, i) => problem(verified(`ApiEdge.problems[${i}]`, Class))) as never

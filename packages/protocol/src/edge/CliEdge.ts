@@ -1,8 +1,9 @@
 /**
  * Failures of a command: what happened on stderr, and the exit code that scripts can tell apart.
  */
-import { type Audience, ConfigError, Redaction, Report } from "@holdfast/core"
+import { Audience, Redaction, Report } from "@holdfast/core"
 import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
+import { check, oneOf, refuse, section, type Table } from "../options.ts"
 import { meantFor, mistakeIn } from "../projection/exitTable.ts"
 import { hintsFor, isInside, seenBy } from "../projection/input.ts"
 import { reportOf } from "../snapshot/redact.ts"
@@ -71,14 +72,27 @@ const printed = (
   ].join("\n")
 }
 
-/** A table with an entry that says nothing would be found out when a script has taken the wrong turn. */
-const wrongTable = (exitTable: Projection.ExitTable | undefined): ConfigError.InvalidValue | undefined => {
-  const mistake = exitTable && mistakeIn(exitTable)
-  return (
-    mistake &&
-    new ConfigError.InvalidValue({ path: `exitTable[${JSON.stringify(mistake.key)}]`, expected: mistake.expected })
-  )
+const table: Table = {
+  audience: oneOf(...Audience.literals),
+  exitTable: section,
+  verbose: { what: "must be true or false", is: Predicate.isBoolean }
 }
+
+/** An entry that says nothing would be found out when a script has taken the wrong turn. */
+const verified = (options: Options): Options => {
+  check("CliEdge.main", table, options)
+  const mistake = options.exitTable && mistakeIn(options.exitTable)
+  if (mistake !== undefined) refuse(`CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]`, mistake.expected)
+  return options
+}
+
+/** What of wrong options still says how to tell of them. */
+const readable = (options: unknown): Options =>
+  section.is(options)
+    ? Object.fromEntries(
+        Object.entries(options as Options).filter(([key, value]) => key !== "exitTable" && table[key]?.is(value))
+      )
+    : {}
 
 /**
  * Ends a command: a failure, a defect or an interruption is printed on stderr and becomes the exit code of
@@ -87,8 +101,9 @@ const wrongTable = (exitTable: Projection.ExitTable | undefined): ConfigError.In
  *
  * What may fail has to be inside: `program.pipe(Effect.provide(layer), CliEdge.main)`. A layer around it fails on its own.
  *
- * - `audience`: who reads it. Default: `"operator"`. `exitTable`: with an entry that no code can match, or a code that is none,
- *   the command ends with 78 before it begins. Default: none. `verbose`: also where a bug is. Default: `false`.
+ * - `audience`: who reads it. Default: `"operator"`. `exitTable`: your own exit codes. Default: none. `verbose`: also where a bug
+ *   is. Default: `false`. With an option that is unknown or wrong, an entry that no code can match, or a code that is none, the
+ *   command ends with 78 before it begins.
  *
  * @example
  * ```ts
@@ -103,10 +118,11 @@ const wrongTable = (exitTable: Projection.ExitTable | undefined): ConfigError.In
  * ```
  */
 export const main = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {}): Effect.Effect<A, Exited, R> => {
-  const wrong = wrongTable(options.exitTable)
-  if (wrong === undefined) return ending(self, options)
-  const { exitTable: _, ...others } = options
-  return ending(Effect.fail(wrong), others)
+  try {
+    return ending(self, verified(options))
+  } catch (wrong) {
+    return ending(Effect.fail(wrong), readable(options))
+  }
 }
 
 const ending = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, Exited, R> =>

@@ -5,14 +5,21 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import { check, either, type Table, text } from "../options.ts"
 import type { Known } from "../remote/known.ts"
 import type { Patience } from "./body.ts"
 import { came, correlated, type Failures, failureIn } from "./client.ts"
+import { patience as patient, verifiedKnown } from "./reading.ts"
 
 /** How a generated client reads failures. */
 export interface ClientOptions extends Patience {
   /** Where the API is. Default: what the `HttpClient` makes of the paths. */
   readonly baseUrl?: URL | string
+}
+
+const table: Table = {
+  ...patient,
+  baseUrl: either(text, { what: "must be a URL", is: (u) => u instanceof URL })
 }
 
 type Answers = WeakMap<object, Effect.Effect<never, unknown>>
@@ -44,7 +51,8 @@ const answerOf = (error: unknown, answers: Answers): Effect.Effect<never, unknow
  * the code. What the client itself fails with stays as it is.
  *
  * - `known`: the classes that may come back of what no endpoint declares. Default: none.
- * - `baseUrl`: where the API is. Default: none. `patience`, `maxBytes`: as of `HttpEdge.client`.
+ * - `baseUrl`: where the API is. Default: none. `patience`, `maxBytes`: as of `HttpEdge.client`. What is
+ *   unknown or wrong is thrown as `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -77,13 +85,15 @@ export const client = <
   HttpApiClient.Client<Groups, Failures<Classes>>,
   never,
   HttpClient.HttpClient | HttpApiGroup.MiddlewareClient<Groups>
-> =>
-  Effect.flatMap(HttpClient.HttpClient, (httpClient) => {
+> => {
+  const classes = verifiedKnown("ApiEdge.client", known)
+  check("ApiEdge.client", table, options)
+  const { baseUrl, ...patience } = options
+  return Effect.flatMap(HttpClient.HttpClient, (httpClient) => {
     const answers: Answers = new WeakMap()
-    const { baseUrl, ...patience } = options
     const reading = HttpClient.transformResponse(
       correlated(httpClient),
-      Effect.flatMap((response) => kept(response, known ?? [], patience, answers))
+      Effect.flatMap((response) => kept(response, classes, patience, answers))
     )
     return HttpApiClient.makeWith(api, {
       httpClient: reading,
@@ -91,3 +101,4 @@ export const client = <
       ...(baseUrl === undefined ? {} : { baseUrl })
     }) as never
   })
+}

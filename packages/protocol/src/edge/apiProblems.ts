@@ -2,6 +2,7 @@ import { Context, Predicate, Schema } from "effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import { check, type Table, text } from "../options.ts"
 import type { Known } from "../remote/known.ts"
 import { type Options, problem } from "./ApiEdge.ts"
 
@@ -13,6 +14,8 @@ const declaredAs = (schema: Schema.Top): Known | undefined => {
 }
 
 type TypeBase = Pick<Options, "typeBase">
+
+const table: Table = { typeBase: text }
 
 const told = (endpoint: HttpApiEndpoint.Top, options: TypeBase): HttpApiEndpoint.Top => {
   const error = [...endpoint.error].map((schema) => {
@@ -26,7 +29,8 @@ const told = (endpoint: HttpApiEndpoint.Top, options: TypeBase): HttpApiEndpoint
  * An API in which every failure class that an endpoint declares as it is leaves as `ApiEdge.problem` makes it: status, document
  * and client alike. Give the result to the handlers, the server and the client. Errors of middlewares stay what they are.
  *
- * - `typeBase`: the beginning of the type URI. Default: `urn:failure:`.
+ * - `typeBase`: the beginning of the type URI. Default: `urn:failure:`. What is unknown or wrong is thrown as
+ *   `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -46,6 +50,7 @@ export const api = <Id extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<Id, Groups>,
   options: TypeBase = {}
 ): HttpApi.HttpApi<Id, Groups> => {
+  check("ApiEdge.api", table, options)
   const groups = Object.values(api.groups) as unknown as ReadonlyArray<HttpApiGroup.Top>
   const ofProblems = groups.map((group) =>
     Object.values<HttpApiEndpoint.Top>(group.endpoints).reduce<HttpApiGroup.Top>(

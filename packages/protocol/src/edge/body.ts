@@ -4,9 +4,9 @@ import type { Cut } from "../remote/undecodable.ts"
 
 /** How much of somebody else's answer is read, and for how long. */
 export interface Patience {
-  /** How long the body may take from its first byte to its last. Default: 10 seconds. */
+  /** How long the body may take from its first byte to its last: more than 0 ms. Default: 10 seconds. */
   readonly patience?: Duration.Input
-  /** How many bytes of it are read, after decompression. Default: 1 MiB; more is never decoded. */
+  /** How many bytes of it are read, after decompression: a whole number from 0. Default: 1 MiB; more is never decoded. */
   readonly maxBytes?: number
 }
 

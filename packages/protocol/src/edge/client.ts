@@ -1,6 +1,5 @@
 import type { Failure } from "@holdfast/core"
 import { Clock, Effect } from "effect"
-import { dual } from "effect/Function"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -9,17 +8,8 @@ import type * as RemoteFailure from "../remote/RemoteFailure.ts"
 import { bodiless, type Context, decodeJsonWith, decodeProblemWith } from "../remote/decode.ts"
 import { type Came, type Patience, textOf } from "./body.ts"
 import { InForce } from "./inForce.ts"
+import { type Reading, verifiedKnown, verifiedReading } from "./reading.ts"
 import { headerOf } from "./told.ts"
-
-/** How the answers of another program are read. */
-export interface Reading extends Patience {
-  /**
-   * Whose words may be shown again as ours: `"peer"` takes the other side at its word, a body that calls itself public included;
-   * with `"nobody"` all that it says in words of its own is an internal detail, and a class comes back without its own `detail`.
-   * Default: `"peer"`.
-   */
-  readonly trust?: "nobody" | "peer"
-}
 
 /** What an answer may tell of. */
 export type Failures<Classes extends ReadonlyArray<RemoteFailure.Known>> =
@@ -68,6 +58,13 @@ export const failureIn = (
     return Effect.flatMap(decode(text, known, context), Effect.fail)
   })
 
+const failed = (
+  response: HttpClientResponse,
+  known: ReadonlyArray<RemoteFailure.Known>,
+  options: Reading
+): Effect.Effect<never, Failure.Any> =>
+  Effect.flatMap(came(response, options), (body) => failureIn(response, body, known, options))
+
 /**
  * The failure that a response with an error status tells of. A body that is no failure of ours is an `UndecodableRemote`
  * that knows the status, and so whether to try again. So is one that is too large, that breaks off, or that takes too long
@@ -77,14 +74,18 @@ export const failureIn = (
  * - `known`: the classes that may come back. Default: none.
  * - `patience`: how long the body may take. Default: 10 seconds. `maxBytes`: how much of it is read. Default: 1 MiB. `trust`: whose
  *   words may be shown again as ours, `"peer"` or `"nobody"`. Default: `"peer"`.
+ *
+ * What is unknown or wrong is thrown as `ConfigError.InvalidValue`.
  */
 export const failureOf = <const Classes extends ReadonlyArray<RemoteFailure.Known> = []>(
   response: HttpClientResponse,
   known?: Classes,
   options?: Reading
 ): Effect.Effect<never, Failures<Classes>> =>
-  Effect.flatMap(came(response, options ?? {}), (body) =>
-    failureIn(response, body, known ?? [], options)
+  failed(
+    response,
+    verifiedKnown("HttpEdge.failureOf", known),
+    verifiedReading("HttpEdge.failureOf", options)
   ) as Effect.Effect<never, Failures<Classes>>
 
 /** A client that passes on the name of the request that the fiber is about, unless the request has one already. */
@@ -98,6 +99,19 @@ export const correlated = <E, R>(self: HttpClient.HttpClient.With<E, R>): HttpCl
     })
   )
 
+/** A client of the other side, whose options are looked at before there is a client to use them. */
+const reads = (given: ReadonlyArray<RemoteFailure.Known> | undefined, options: Reading | undefined) => {
+  const known = verifiedKnown("HttpEdge.client", given)
+  const reading = verifiedReading("HttpEdge.client", options)
+  return <E, R>(self: HttpClient.HttpClient.With<E, R>): HttpClient.HttpClient.With<E | Failure.Any, R> =>
+    HttpClient.transformResponse(
+      correlated(self),
+      Effect.flatMap((response) =>
+        response.status < 400 ? Effect.succeed(response) : failed(response, known, reading)
+      )
+    )
+}
+
 /**
  * A client whose responses of status 400 and above are failures: the declared class where its code is known here, else a
  * `RemoteFailure` with the code. No more than 1 MiB of a body is read, and for no longer than 10 seconds; interruption gives
@@ -110,6 +124,8 @@ export const correlated = <E, R>(self: HttpClient.HttpClient.With<E, R>): HttpCl
  *   1 MiB. Use an `Effect.timeout` or a policy for the request itself.
  * - `trust`: `"peer"` takes the other side at its word: a body that calls itself public is shown to your callers word for word.
  *   With `"nobody"` it is an internal detail. Default: `"peer"`.
+ *
+ * What is unknown or wrong is thrown as `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -134,17 +150,8 @@ export const client: {
     known?: Classes,
     options?: Reading
   ): HttpClient.HttpClient.With<E | Failures<Classes>, R>
-} = dual(
-  ([self]) => HttpClient.isHttpClient(self),
-  <E, R>(
-    self: HttpClient.HttpClient.With<E, R>,
-    known?: ReadonlyArray<RemoteFailure.Known>,
-    options?: Reading
-  ): HttpClient.HttpClient.With<E | Failures<ReadonlyArray<RemoteFailure.Known>>, R> =>
-    HttpClient.transformResponse(
-      correlated(self),
-      Effect.flatMap((response) =>
-        response.status < 400 ? Effect.succeed(response) : failureOf(response, known, options)
-      )
-    )
-)
+} = (...args: ReadonlyArray<unknown>) => {
+  const [self, ...others] = HttpClient.isHttpClient(args[0]) ? args : [undefined, ...args]
+  const reader = reads(...(others as Parameters<typeof reads>))
+  return (self === undefined ? reader : reader(self as HttpClient.HttpClient)) as never
+}

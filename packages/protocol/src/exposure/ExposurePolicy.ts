@@ -35,7 +35,7 @@ export const ExposurePolicy: Context.Reference<Policy> = Context.Reference("@hol
 
 /**
  * The policy for everything that is built on this layer: a server, a group of routes, one edge. Provide it to them; merged beside
- * them it reaches nobody.
+ * them it reaches nobody. What is no policy is thrown as `ConfigError.InvalidValue`.
  *
  * @example
  * ```ts
@@ -54,7 +54,10 @@ export const ExposurePolicy: Context.Reference<Policy> = Context.Reference("@hol
  * await dispose()
  * ```
  */
-export const layer = (policy: Policy): Layer.Layer<never> => Layer.succeed(ExposurePolicy, policy)
+export const layer = (policy: Policy): Layer.Layer<never> =>
+  fn.is(policy)
+    ? Layer.succeed(ExposurePolicy, policy)
+    : refuse("ExposurePolicy.layer", "must be a policy, which is a function (ExposurePolicy.standard)")
 
 /** A policy that opens nothing: every failure is a 500, internal, without hints, not to be tried again. */
 export const bare: Policy = () => closed
