@@ -104,7 +104,7 @@ export const wrap = (
     end: Tracer.Span["end"],
     endTime: bigint,
     exit: Exit.Exit<unknown, unknown>,
-    given: Redaction.Secrets
+    given: Attributes.Given
   ): void => {
     const api = apiSpanOf(span)
     const endApi = (): void => {
@@ -123,7 +123,7 @@ export const wrap = (
       return
     }
     const failure = describe(cause, settings, (error) => recorded.below(span, error))
-    for (const secret of given) failure.secrets.add(secret)
+    for (const secret of given.secrets ?? []) failure.secrets.add(secret)
     Attributes.withoutSecrets(span, settings.redaction, failure.secrets)
     annotate(span, failure)
     if (Cause.hasInterrupts(cause)) span.attribute("effect.fiber.interrupted", true)
