@@ -7,9 +7,9 @@ const looks = 16
 const grain = 1000
 
 /**
- * The circuits of a keyed breaker: at most `capacity` beside what an operator has decided, idle ones for at most `timeToLive`. What must not be forgotten (an
- * open circuit, a running probe, an operator's decision) stays; so does, until its time to live is over, what has not yet
- * recovered. When there is only that, further keys go untracked.
+ * The circuits of a keyed breaker: at most `capacity` beside what an operator has decided, idle ones for at most
+ * `timeToLive`. What must not be forgotten (an open circuit, a running probe, an operator's decision) stays; so does, until
+ * its time to live is over, what has not yet recovered. When there is only that, further keys go untracked.
  */
 export class Registry {
   settings: Machine.Settings
