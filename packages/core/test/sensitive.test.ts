@@ -212,6 +212,10 @@ describe("a secret in a field", () => {
     assert.strictEqual(make().password, "pass-hunter2")
   })
 
+  it("does not keep a failure from being made whose detail nobody has checked", () => {
+    assert.strictEqual(Failure.stackless(Dialled, { ...dialled, detail: 7 as never }).message, "dialled")
+  })
+
   it("is no number that only has such a name", () => {
     class TooLong extends Failure.Tagged<TooLong>()("TooLong", { maxTokens: Schema.Int }, { code: "biz.too_long" }) {}
     const codec = Schema.toCodecJson(TooLong)

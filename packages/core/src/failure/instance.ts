@@ -155,7 +155,8 @@ const withoutSecrets = (failure: Any): ((text: string) => string) => {
 /** A detail that repeats a secret field is without it from the beginning: encoders and loggers of others read it, too. */
 export const cleanDetail = (self: Any): void => {
   const { detail } = self
-  if (detail === undefined) return
+  // Nobody has checked what is made without a stack.
+  if (typeof detail !== "string") return
   const secrets = Redaction.secretsOf(Redaction.standard, self, self[TypeId].sensitive)
   Object.assign(self, { detail: secrets.cutFrom(detail, mask) })
 }
