@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigError, Failure, Reasons } from "@holdfast/core"
-import { ExposurePolicy, Projection } from "@holdfast/protocol"
+import { ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
 import { HttpEdge } from "@holdfast/protocol/http"
 import { ApiEdge } from "@holdfast/protocol/http-api"
 import { Duration, Effect, Schema } from "effect"
@@ -205,6 +205,7 @@ describe("Rules of a policy", () => {
       [{ byCodes: {} }, "ExposurePolicy.make.byCodes is no option, did you mean byCode?"],
       [{ otherwise: {} }, "ExposurePolicy.make.otherwise must be a function"],
       [{ byCode: { NotFound: {} } }, "ExposurePolicy.make.byCode.NotFound must be a code"],
+      [{ byCode: { "biz.": {} } }, "ExposurePolicy.make.byCode.biz. must be a code"],
       [{ byCode: { "biz.*.gone": {} } }, "ExposurePolicy.make.byCode.biz.*.gone must be a code"],
       [
         { byCode: { "biz.a": { status: 404 } } },
@@ -242,4 +243,21 @@ describe("Rules of a policy", () => {
     assert.deepInclude(decision, { status: 410, hints: ["exact"], visibility: "internal" })
     assert.strictEqual(Projection.toHttp(new Reasons.NotFound(), { policy }).status, 422)
   })
+
+  it.effect("may hold for the codes of another house, which have a syntax of their own", () =>
+    Effect.gen(function* () {
+      const policy = ExposurePolicy.make({
+        byCode: { "shop.OrderGone": { http_status: 410 }, PAYMENT_DECLINED: { http_status: 402 } },
+        otherwise: ExposurePolicy.standard
+      })
+      for (const [code, status] of [
+        ["shop.OrderGone", 410],
+        ["PAYMENT_DECLINED", 402]
+      ] as const) {
+        const problem = { type: "about:blank", title: "no", status: 400, code }
+        const failure = yield* RemoteFailure.decodeProblem(problem)
+        assert.strictEqual(Projection.toHttp(failure, { policy }).status, status)
+      }
+    })
+  )
 })

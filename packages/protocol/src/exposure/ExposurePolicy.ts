@@ -84,7 +84,11 @@ const decision: Table = Object.fromEntries(
   ])
 )
 
-const code = /^(?:biz|conf|logic|sys)\.(?:[a-z][a-z0-9_]*\.)*(?:[a-z][a-z0-9_]*|\*)$/
+/**
+ * A code, or the beginning of some. What another house reports has codes of its own, of one part or of several; a part that is
+ * written like a tag is a tag, and never a code.
+ */
+const code = /^(?:[\w-]+\.)+(?:[\w-]+|\*)$|^[A-Z\d_-]+$|^[a-z\d_-]+$/
 
 const rules: Table = { byCode: section, byCategory: section, otherwise: fn }
 
