@@ -53,20 +53,16 @@ export const recover = Effect.fnUntraced(function* (
       yield* found.corrupted === 0 ? remove(fs, path) : setAside(fs, directory, path)
       continue
     }
-    const segment = Ledger.addSegment(ledger, {
-      first,
-      path,
-      entries: found.entries as Array<Entry>,
-      bytes: bytes.length
-    })
-    // Only from the front: a hole in the middle would look like a lost segment the next time.
-    if (ledger.segments.length === 1 && Ledger.isFinished(segment)) {
-      Ledger.drop(ledger, segment)
-      yield* remove(fs, path)
-    }
+    Ledger.addSegment(ledger, { first, path, entries: found.entries as Array<Entry>, bytes: bytes.length })
   }
   // What the cursor knows of and no segment has: the end of the last one, or all of them.
   if (expected !== undefined) corrupted += owed(expected, ledger.next)
+  // Only now: with a segment still unread, dropping one would take all that is in the unread for done. And only from the
+  // front: a hole in the middle would look like a lost segment the next time.
+  for (let [oldest] = ledger.segments; oldest !== undefined && Ledger.isFinished(oldest); [oldest] = ledger.segments) {
+    Ledger.drop(ledger, oldest)
+    yield* remove(fs, oldest.path)
+  }
   return { ledger, corrupted }
 })
 

@@ -143,6 +143,29 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
       })
     )
 
+    it.effect("keeps what came behind a finished segment, across lives", () =>
+      Effect.gen(function* () {
+        const options = { directory: yield* directory, segmentBytes: 1024 }
+        yield* life(options, (spool) =>
+          Effect.gen(function* () {
+            yield* spool.append(new Uint8Array(900), { items: 1 })
+            yield* spool.acknowledge(1)
+            for (const name of ["a", "b", "c"]) yield* spool.append(bytes(name.padEnd(200)), { items: 1 })
+          })
+        )
+        assert.deepStrictEqual(yield* segments(options.directory), ["0000000000000001.seg", "0000000000000002.seg"])
+        yield* life(options, (spool) =>
+          Effect.gen(function* () {
+            assert.deepInclude(yield* spool.stats, { records: 3, segments: 1, corrupted: 0 })
+            assert.deepStrictEqual(
+              (yield* drain(spool)).map((name) => name.trim()),
+              ["a", "b", "c"]
+            )
+          })
+        )
+      })
+    )
+
     it.effect("serves many fibers at once without losing or doubling a record", () =>
       Effect.gen(function* () {
         const spool = yield* Spool.make({ directory: yield* directory, fsync: "always", segmentBytes: 2048 })

@@ -10,7 +10,7 @@ type Op =
   | { readonly op: "acknowledge" | "release" | "reject"; readonly pick: number }
 
 const op: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ op: fc.constant("append" as const), size: fc.nat(600) }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant("append" as const), size: fc.nat(900) }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constantFrom("take" as const, "take", "take", "crash", "close") }) },
   {
     weight: 4,
@@ -28,13 +28,14 @@ class Model {
   next = 1
 }
 
-const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>) {
+const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, maxBytes: number) {
   let steps = 0
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "holdfast-model-" })
   const model = new Model()
   let scope = yield* Scope.make()
-  const open = () => Scope.provide(Spool.make({ directory, segmentBytes: 1024, fsync: "never" }), scope)
+  const open = () =>
+    Scope.provide(Spool.make({ directory, segmentBytes: 1024, maxBytes, onFull: "evict", fsync: "never" }), scope)
   let spool = yield* open()
 
   const check = Effect.gen(function* () {
@@ -69,8 +70,12 @@ const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>) {
     switch (step.op) {
       case "append": {
         const fill = model.next % 251
+        const { dropped } = yield* spool.stats
         const { sequence } = yield* spool.append(new Uint8Array(step.size).fill(fill), { items: step.size })
         assert.strictEqual(sequence, model.next)
+        // Room is made at the old end, a segment at a time, and what was out for delivery goes with it.
+        const evicted = (yield* spool.stats).dropped.records - dropped.records
+        for (const { sequence } of model.pending.splice(0, evicted)) model.taken.delete(sequence)
         model.pending.push({ sequence, fill, size: step.size })
         model.next++
         break
@@ -120,14 +125,20 @@ const run = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>) {
 })
 
 it(
-  "behaves like two lists through any sequence of operations, restarts and crashes",
+  "behaves like two lists through any sequence of operations, restarts and crashes, full or not",
   () =>
     fc.assert(
-      fc.asyncProperty(fc.array(op, { minLength: 15, maxLength: 80 }), async (ops) => {
-        const steps = await Effect.runPromise(run(ops).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
-        assert.strictEqual(steps, ops.length)
-      }),
-      { numRuns: 60 }
+      fc.asyncProperty(
+        fc.array(op, { minLength: 15, maxLength: 80 }),
+        fc.constantFrom(4096, 1 << 20),
+        async (ops, maxBytes) => {
+          const steps = await Effect.runPromise(
+            run(ops, maxBytes).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))
+          )
+          assert.strictEqual(steps, ops.length)
+        }
+      ),
+      { numRuns: 200 }
     ),
   60_000
 )
