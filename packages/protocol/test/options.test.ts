@@ -2,16 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigError, Failure, Reasons } from "@holdfast/core"
 import { ExposurePolicy, Projection, RemoteFailure } from "@holdfast/protocol"
 import { HttpEdge } from "@holdfast/protocol/http"
+import { RpcEdge } from "@holdfast/protocol/rpc"
 import { ApiEdge } from "@holdfast/protocol/http-api"
 import { Duration, Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { Rpc, RpcGroup } from "effect/rpc"
 
 const refused = (make: () => unknown): string => {
   try {
     make()
   } catch (error) {
-    if (error instanceof ConfigError.InvalidValue) return `${error.path} ${error.expected}`
+    if (error instanceof ConfigError.InvalidValue) {
+      return `${error.path} ${error.expected}${error.actual === undefined ? "" : ` (it is ${error.actual})`}`
+    }
     throw error
   }
   return "taken"
@@ -24,7 +28,11 @@ describe("Options of an edge", () => {
       [{ nonsense: 1 }, "HttpEdge.layer.nonsense is no option; there are audience, prefer,"],
       [{ prefer: "xml" }, `HttpEdge.layer.prefer must be "json" or "problem"`],
       [{ audience: "customer" }, "HttpEdge.layer.audience must be"],
-      [{ carry: true }, `HttpEdge.layer.carry must be "public" or "all"`],
+      [{ carry: true }, `HttpEdge.layer.carry must be "public" or "all" (it is true)`],
+      [{ titles: { german: { "biz.not_found": "Nicht gefunden" } } }, "HttpEdge.layer.titles must be texts by code"],
+      [{ titles: { de_AT: {} } }, "HttpEdge.layer.titles must be texts by code, by language tag (de-AT)"],
+      [{ titles: { de: "Nicht gefunden" } }, "HttpEdge.layer.titles must be texts by code"],
+      [{ titles: { de: { "biz.not_found": 7 } } }, "HttpEdge.layer.titles must be texts by code"],
       ["problem", "HttpEdge.layer must be an object"]
     ] as const) {
       assert.include(
@@ -39,12 +47,33 @@ describe("Options of an edge", () => {
   })
 })
 
+describe("Options of a server of procedures", () => {
+  it("that are unknown or wrong are refused where the layer is made", () => {
+    for (const [options, said] of [
+      [{ audiance: "client" }, "RpcEdge.layer.audiance is no option, did you mean audience?"],
+      [{ audience: "customer" }, "RpcEdge.layer.audience must be"],
+      [{ carry: "everything" }, `RpcEdge.layer.carry must be "public" or "all" (it is a text of 10 characters)`],
+      [{ prefer: "json" }, "RpcEdge.layer.prefer is no option; there are audience, carry"]
+    ] as const) {
+      assert.include(
+        refused(() => RpcEdge.layer(options as never)),
+        said
+      )
+    }
+    assert.strictEqual(
+      refused(() => RpcEdge.layer({ audience: () => "partner", carry: "all" })),
+      "taken"
+    )
+  })
+})
+
 const web = HttpClient.make((request) => Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}"))))
 const answer = HttpClientResponse.fromWeb(
   HttpClientRequest.get("http://localhost"),
   new Response("{}", { status: 500 })
 )
 const order = HttpApiEndpoint.get("order", "/orders", { success: Schema.String, error: Reasons.NotFound })
+const Procedures = RpcGroup.make(Rpc.make("order", { success: Schema.String }))
 const Shop = HttpApi.make("Shop").add(HttpApiGroup.make("orders").add(order))
 
 const wrongReading = [
@@ -53,8 +82,8 @@ const wrongReading = [
   [{ patience: Number.NaN }, "patience must be a duration greater than 0 ms"],
   [{ patience: {} }, "patience must be a duration greater than 0 ms"],
   [{ patience: true }, "patience must be a duration greater than 0 ms"],
-  [{ maxBytes: -1 }, "maxBytes must be a whole number of bytes from 0"],
-  [{ maxBytes: 1.5 }, "maxBytes must be a whole number of bytes from 0"],
+  [{ maxBytes: -1 }, "maxBytes must be a whole number, 0 or more"],
+  [{ maxBytes: 1.5 }, "maxBytes must be a whole number, 0 or more"],
   [{ maxBites: 1 }, "maxBites is no option, did you mean maxBytes?"]
 ] as const
 
@@ -67,6 +96,13 @@ const wrongBase = [
   [{ baseUrl: 7 }, "baseUrl must be a text, or a URL"],
   [{ misspelt: 1 }, "misspelt is no option; there are patience, maxBytes, baseUrl"],
   [{ trust: "peer" }, "trust is no option"]
+] as const
+
+const wrongSpans = [
+  [{ spanPrefix: 7 }, "spanPrefix must be a text"],
+  [{ spanAttributes: "shop" }, "spanAttributes must be an object"],
+  [{ disableTracing: "yes" }, "disableTracing must be true or false"],
+  [{ spanprefix: "Shop" }, "spanprefix is no option, did you mean spanPrefix?"]
 ] as const
 
 const wrongKnown = [
@@ -87,7 +123,8 @@ describe("Options of a client", () => {
       (known, options) => HttpEdge.failureOf(answer, known, options),
       [...wrongReading, ...wrongTrust]
     ],
-    ["ApiEdge.client", (known, options) => ApiEdge.client(Shop, known, options), [...wrongReading, ...wrongBase]]
+    ["ApiEdge.client", (known, options) => ApiEdge.client(Shop, known, options), [...wrongReading, ...wrongBase]],
+    ["RpcEdge.client", (known, options) => RpcEdge.client(Procedures, known, options), wrongSpans]
   ]
 
   it("that are unknown or wrong are refused before anything is asked", () => {
@@ -100,7 +137,7 @@ describe("Options of a client", () => {
       }
       assert.strictEqual(
         refused(() => take([] as never, "10 seconds" as never)),
-        `${place} must be an object`
+        `${place} must be an object of options (it is "10 seconds")`
       )
     }
   })
@@ -118,6 +155,7 @@ describe("Options of a client", () => {
 
   it("that are right are taken, in every place", () => {
     for (const [, take] of takers) {
+      if (take === takers.at(-1)![1]) continue
       for (const patience of ["2 seconds", 5, Duration.infinity, { seconds: 1 }, undefined]) {
         assert.strictEqual(
           refused(() => take([Reasons.NotFound] as never, { patience, maxBytes: 0 } as never)),
@@ -156,7 +194,7 @@ describe("Options of a documented failure", () => {
     )
     for (const [options, said] of [
       [{ typeBase: 7 }, "typeBase must be a text"],
-      [{ status: 409 }, "status is no option; there are typeBase"],
+      [{ status: 409 }, "status is no option; there is typeBase"],
       [{ typeBas: "" }, "typeBas is no option, did you mean typeBase?"]
     ] as const) {
       assert.include(
@@ -186,7 +224,7 @@ describe("Options of a documented failure", () => {
 describe("A policy as a layer", () => {
   it("is a function, or refused when the layer is made", () => {
     for (const policy of ["standard", {}, undefined, null]) {
-      assert.strictEqual(
+      assert.include(
         refused(() => ExposurePolicy.layer(policy as never)),
         "ExposurePolicy.layer must be a policy, which is a function (ExposurePolicy.standard)"
       )
@@ -215,7 +253,7 @@ describe("Rules of a policy", () => {
         { byCode: { "biz.a": { http_status: 200 } } },
         "ExposurePolicy.make.byCode.biz.a.http_status must be a status from 400"
       ],
-      [{ byCategory: { biss: {} } }, "ExposurePolicy.make.byCategory.biss is no option, did you mean biz?"]
+      [{ byCategory: { bizz: {} } }, "ExposurePolicy.make.byCategory.bizz is no option, did you mean biz?"]
     ] as const) {
       assert.include(
         refused(() => ExposurePolicy.make(rules as never)),

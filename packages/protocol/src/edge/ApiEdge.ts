@@ -10,7 +10,7 @@ import { text } from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
-import { check, fitting, refuse, type Table, text as word } from "../options.ts"
+import { check, fitting, refuse, type Table, text as word } from "@holdfast/core/options"
 import * as Projection from "../projection/Projection.ts"
 import { arrived, remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
@@ -37,12 +37,12 @@ export interface Options {
 }
 
 const table: Table = {
-  status: fitting("must be a status from 400 to 599", ExposurePolicy.ExposureDecision.fields.http_status),
+  status: fitting("a status from 400 to 599", ExposurePolicy.ExposureDecision.fields.http_status),
   typeBase: word
 }
 
 const verified = <S extends Known>(path: string, Class: S): S =>
-  failureClass.is(Class) ? Class : refuse(path, failureClass.what)
+  failureClass.is(Class) ? Class : refuse({ path }, failureClass.what, Class)
 
 const statusOf = (Class: Known): number => {
   const { category, code, reason } = Class.declared
@@ -164,7 +164,7 @@ export interface problem<S extends Known> extends Schema.Codec<
  */
 export const problem = <S extends Known>(Class: S, options: Options = {}): problem<S> => {
   verified("ApiEdge.problem", Class)
-  check("ApiEdge.problem", table, options)
+  check({ path: "ApiEdge.problem" }, table, options)
   const { status = statusOf(Class), typeBase = "urn:failure:" } = options
   const { code, reason, tag } = Class.declared
   const decode = (body: { readonly failure?: { readonly data: Failure.Any }; readonly retryable: boolean }) =>

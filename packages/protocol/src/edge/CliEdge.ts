@@ -3,7 +3,7 @@
  */
 import { Audience, Redaction, Report } from "@holdfast/core"
 import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
-import { check, oneOf, refuse, section, type Table } from "../options.ts"
+import { check, flag, oneOf, record, refuse, type Table } from "@holdfast/core/options"
 import { meantFor, mistakeIn } from "../projection/exitTable.ts"
 import { hintsFor, isInside, seenBy } from "../projection/input.ts"
 import { reportOf } from "../snapshot/redact.ts"
@@ -74,21 +74,22 @@ const printed = (
 
 const table: Table = {
   audience: oneOf(...Audience.literals),
-  exitTable: section,
-  verbose: { what: "must be true or false", is: Predicate.isBoolean }
+  exitTable: record,
+  verbose: flag
 }
 
 /** An entry that says nothing would be found out when a script has taken the wrong turn. */
 const verified = (options: Options): Options => {
-  check("CliEdge.main", table, options)
+  check({ path: "CliEdge.main" }, table, options)
   const mistake = options.exitTable && mistakeIn(options.exitTable)
-  if (mistake !== undefined) refuse(`CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]`, mistake.expected)
+  if (mistake !== undefined)
+    refuse({ path: `CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]` }, mistake.expected)
   return options
 }
 
 /** What of wrong options still says how to tell of them. */
 const readable = (options: unknown): Options =>
-  section.is(options)
+  record.is(options)
     ? Object.fromEntries(
         Object.entries(options as Options).filter(([key, value]) => key !== "exitTable" && table[key]?.is(value))
       )

@@ -5,7 +5,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import { check, either, type Table, text } from "../options.ts"
+import { check, either, guarded, type Table, text } from "@holdfast/core/options"
 import type { Known } from "../remote/known.ts"
 import type { Patience } from "./body.ts"
 import { came, correlated, type Failures, failureIn } from "./client.ts"
@@ -19,7 +19,10 @@ export interface ClientOptions extends Patience {
 
 const table: Table = {
   ...patient,
-  baseUrl: either(text, { what: "must be a URL", is: (u) => u instanceof URL })
+  baseUrl: either(
+    text,
+    guarded("a URL", (u) => u instanceof URL)
+  )
 }
 
 type Answers = WeakMap<object, Effect.Effect<never, unknown>>
@@ -87,7 +90,7 @@ export const client = <
   HttpClient.HttpClient | HttpApiGroup.MiddlewareClient<Groups>
 > => {
   const classes = verifiedKnown("ApiEdge.client", known)
-  check("ApiEdge.client", table, options)
+  check({ path: "ApiEdge.client" }, table, options)
   const { baseUrl, ...patience } = options
   return Effect.flatMap(HttpClient.HttpClient, (httpClient) => {
     const answers: Answers = new WeakMap()

@@ -2,7 +2,7 @@ import { Context, Predicate, Schema } from "effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import { check, type Table, text } from "../options.ts"
+import { check, type Table, text } from "@holdfast/core/options"
 import type { Known } from "../remote/known.ts"
 import { type Options, problem } from "./ApiEdge.ts"
 
@@ -50,7 +50,7 @@ export const api = <Id extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<Id, Groups>,
   options: TypeBase = {}
 ): HttpApi.HttpApi<Id, Groups> => {
-  check("ApiEdge.api", table, options)
+  check({ path: "ApiEdge.api" }, table, options)
   const groups = Object.values(api.groups) as unknown as ReadonlyArray<HttpApiGroup.Top>
   const ofProblems = groups.map((group) =>
     Object.values<HttpApiEndpoint.Top>(group.endpoints).reduce<HttpApiGroup.Top>(

@@ -1,3 +1,4 @@
+import { check, flag, record, type Table, text } from "@holdfast/core/options"
 import { Cause, Effect, Predicate, type Scope, Stream } from "effect"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
@@ -6,6 +7,7 @@ import type * as RpcGroup from "effect/rpc/RpcGroup"
 import { arrived, received } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
 import type { Known } from "../remote/known.ts"
+import { verifiedKnown } from "./reading.ts"
 import { arriving, Came, ofDefect } from "./rpcArrived.ts"
 
 /** How calls are traced. */
@@ -17,6 +19,8 @@ export interface ClientOptions {
   /** Whether calls have no spans. Default: `false`. */
   readonly disableTracing?: boolean
 }
+
+const table: Table<ClientOptions> = { spanPrefix: text, spanAttributes: record, disableTracing: flag }
 
 interface CallOptions {
   readonly asQueue?: boolean
@@ -85,7 +89,8 @@ export const client = <Rpcs extends Rpc.Any, const Classes extends ReadonlyArray
   never,
   RpcClient.Protocol | Rpc.MiddlewareClient<Rpcs> | Scope.Scope
 > => {
-  const classes: ReadonlyArray<Known> = known ?? []
+  const classes = verifiedKnown("RpcEdge.client", known)
+  if (options !== undefined) check({ path: "RpcEdge.client" }, table, options)
   const told = (cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
     const remote = remoteIn(cause)
     return remote === undefined

@@ -1,4 +1,5 @@
 import { type Audience, Failure } from "@holdfast/core"
+import { check, type Table } from "@holdfast/core/options"
 import { Cause, Effect, ErrorReporter, Layer, Schema } from "effect"
 import type { Headers } from "effect/http/Headers"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -15,6 +16,7 @@ import { clean } from "./clean.ts"
 import { look } from "../look.ts"
 import { met, type Met } from "./met.ts"
 import { provided, under } from "./provided.ts"
+import { audience as reader, carry as carried } from "./told.ts"
 
 /** What goes out of a procedure. */
 export interface Options {
@@ -23,6 +25,8 @@ export interface Options {
   /** What goes along with a failure that the procedure does not declare. Default: nothing. */
   readonly carry?: ErrorSnapshot.Carry
 }
+
+const table: Table<Options> = { audience: reader, carry: carried }
 
 /**
  * The middleware that a group needs: `RpcGroup.make(…).middleware(RpcEdge.Failures)`. It adds `RemoteFailure` to what its
@@ -120,8 +124,9 @@ const answered = (
  * const server = Layer.mergeAll(handlers, RpcEdge.layer())
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<Failures> =>
-  Layer.effect(
+export const layer = (options: Options = {}): Layer.Layer<Failures> => {
+  check({ path: "RpcEdge.layer" }, table, options)
+  return Layer.effect(
     Failures,
     Effect.map(
       provided,
@@ -130,3 +135,4 @@ export const layer = (options: Options = {}): Layer.Layer<Failures> =>
           under(layer)(Effect.catchCause(effect, (cause) => answered(cause, call, options)))
     )
   )
+}

@@ -2,7 +2,7 @@ import { Audience, type Catalog, Reasons } from "@holdfast/core"
 import { Cause, Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { type HttpServerResponse, setHeaders } from "effect/http/HttpServerResponse"
-import { check, either, fn, oneOf, section, type Table, text } from "../options.ts"
+import { check, either, fn, guarded, isSection, oneOf, type Table, text } from "@holdfast/core/options"
 import { isIgnored, keyOf, reportOrLog } from "../reporting.ts"
 import type { Carry, ErrorSnapshot, Format } from "../snapshot/ErrorSnapshot.ts"
 import { happened, occurrenceOf } from "../snapshot/happened.ts"
@@ -38,24 +38,39 @@ const requestId = /^[\w.:+/=-]{1,128}$/
 
 const defaultHeader = "x-correlation-id"
 
+/** The shape of a tag of BCP 47 (RFC 5646), of which every language in use has two or three letters. Under another name nobody finds it. */
+const languageTag = /^[a-z]{2,3}(?:-[a-z\d]{1,8})*$/i
+
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 
 /** The correlation header. */
 export const headerOf = ({ correlationHeader = defaultHeader }: Options): string => correlationHeader
 
-const options: Table = {
-  audience: either(oneOf(...Audience.literals), fn),
+const isTitles = (u: unknown): u is Catalog.Titles =>
+  isSection(u) &&
+  Object.entries(u).every(
+    ([tag, texts]) =>
+      languageTag.test(tag) && isSection(texts) && Object.values(texts).every((text) => typeof text === "string")
+  )
+
+export const carry = oneOf("public", "all")
+
+/** Who reads, by name or by what is known of a request. */
+export const audience = either(oneOf(...Audience.literals), fn)
+
+const table: Table<Options> = {
+  audience,
   prefer: oneOf("json", "problem"),
   typeBase: text,
-  carry: oneOf("public", "all"),
-  correlationHeader: { what: "must be the name of a header", is: (u) => typeof u === "string" && headerName.test(u) },
-  titles: section,
+  carry,
+  correlationHeader: guarded("the name of a header", (u): u is string => typeof u === "string" && headerName.test(u)),
+  titles: guarded("texts by code, by language tag (de-AT)", isTitles),
   format: fn
 }
 
 /** Options as they may be used. */
 export const verified = (path: string, given: Options): Options => {
-  check(path, options, given)
+  check({ path }, table, given)
   return given
 }
 

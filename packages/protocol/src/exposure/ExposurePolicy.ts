@@ -4,7 +4,7 @@
  */
 import { Category } from "@holdfast/core"
 import { Context, Layer } from "effect"
-import { check, either, fitting, fn, refuse, section, type Table } from "../options.ts"
+import { check, either, fitting, fn, record, refuse, type Table, under } from "@holdfast/core/options"
 import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
 import { closed, ExposureDecision, type Policy, type Subject } from "./decision.ts"
@@ -57,7 +57,11 @@ export const ExposurePolicy: Context.Reference<Policy> = Context.Reference("@hol
 export const layer = (policy: Policy): Layer.Layer<never> =>
   fn.is(policy)
     ? Layer.succeed(ExposurePolicy, policy)
-    : refuse("ExposurePolicy.layer", "must be a policy, which is a function (ExposurePolicy.standard)")
+    : refuse(
+        { path: "ExposurePolicy.layer" },
+        "must be a policy, which is a function (ExposurePolicy.standard)",
+        policy
+      )
 
 /** A policy that opens nothing: every failure is a 500, internal, without hints, not to be tried again. */
 export const bare: Policy = () => closed
@@ -80,7 +84,7 @@ const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A
 const decision: Table = Object.fromEntries(
   Object.entries(ExposureDecision.fields).map(([name, field]) => [
     name,
-    fitting(name === "http_status" ? "must be a status from 400 to 599" : `must be a ${name} of a decision`, field)
+    fitting(name === "http_status" ? "a status from 400 to 599" : `a ${name} of a decision`, field)
   ])
 )
 
@@ -90,24 +94,25 @@ const decision: Table = Object.fromEntries(
  */
 const code = /^(?:[\w-]+\.)+(?:[\w-]+|\*)$|^[A-Z\d_-]+$|^[a-z\d_-]+$/
 
-const rules: Table = { byCode: section, byCategory: section, otherwise: fn }
+const rules: Table = { byCode: record, byCategory: record, otherwise: fn }
 
 /** Refuses rules that would never hold, or could not. */
 const verified = (given: Rules): Rules => {
-  const at = "ExposurePolicy.make"
+  const at = { path: "ExposurePolicy.make" }
   check(at, rules, given)
   const { byCategory = {}, byCode = {} } = given
+  const [byCodes, byCategories] = [under(at, "byCode"), under(at, "byCategory")]
   for (const name of Object.keys(byCode)) {
     if (!code.test(name))
-      refuse(`${at}.byCode.${name}`, "must be a code (biz.order.not_found), or the beginning of some (biz.order.*)")
+      refuse(under(byCodes, name), "must be a code (biz.order.not_found), or the beginning of some (biz.order.*)")
   }
-  check(`${at}.byCategory`, Object.fromEntries(Category.literals.map((one) => [one, either(section, fn)])), byCategory)
+  check(byCategories, Object.fromEntries(Category.literals.map((one) => [one, either(record, fn)])), byCategory)
   for (const [where, part] of [
-    ["byCode", byCode],
-    ["byCategory", byCategory]
+    [byCodes, byCode],
+    [byCategories, byCategory]
   ] as const) {
     for (const [name, rule] of Object.entries(part)) {
-      if (typeof rule !== "function" && rule !== undefined) check(`${at}.${where}.${name}`, decision, rule)
+      if (typeof rule !== "function" && rule !== undefined) check(under(where, name), decision, rule)
     }
   }
   return given

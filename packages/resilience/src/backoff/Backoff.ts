@@ -1,6 +1,6 @@
 /** How long to wait before the next try. */
 import { Duration, Effect, Random, Schedule } from "effect"
-import { placeOf } from "../internal/options.ts"
+import { placeOf } from "@holdfast/core/options"
 import { Delays } from "./formulas.ts"
 import * as Make from "./make.ts"
 

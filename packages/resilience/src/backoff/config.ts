@@ -10,7 +10,7 @@ import {
   text,
   textOr
 } from "../internal/config.ts"
-import { type At, checkOne, notNegative, oneOf, refuse, under } from "../internal/options.ts"
+import { type At, checkOne, notNegative, oneOf, refuse, under } from "@holdfast/core/options"
 import * as Make from "./make.ts"
 
 /** A backoff as configuration says it: which one, and what it is made of. */

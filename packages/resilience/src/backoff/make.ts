@@ -13,7 +13,7 @@ import {
   refuse,
   type Table,
   under
-} from "../internal/options.ts"
+} from "@holdfast/core/options"
 import type { Formula, Growth, Jitter as JitterFormula } from "./formulas.ts"
 
 export const TypeId = "~@holdfast/resilience/Backoff"

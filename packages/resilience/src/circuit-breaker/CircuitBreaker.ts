@@ -2,7 +2,7 @@
 import type { ConfigError, Reasons } from "@holdfast/core"
 import { Context, Effect, Function, Layer } from "effect"
 import { placeIn, read } from "../internal/config.ts"
-import { type At, placeOf } from "../internal/options.ts"
+import { type At, placeOf } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { forms, merged } from "./config.ts"
 import type { Guard, Guarding } from "./guard.ts"

@@ -9,13 +9,13 @@ import {
   name,
   notNegative,
   oneOf,
-  perName,
   positive,
   refuse,
   section,
   type Table,
   under
-} from "../internal/options.ts"
+} from "@holdfast/core/options"
+import { perName } from "../internal/named.ts"
 import type { Mode, Outcome, Settings } from "./machine.ts"
 import type { Outcomes } from "./outcome.ts"
 import { decodeTrip } from "./rule.ts"

@@ -13,7 +13,7 @@ import {
   refuse,
   type Table,
   under
-} from "../internal/options.ts"
+} from "@holdfast/core/options"
 import type { CustomOptions, RateOptions, SlowRateOptions, Trip, WindowOptions } from "./trip.ts"
 
 export type WindowRule =

@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { type At, check, count, type Field, guarded, number, oneOf, refuse, text, under } from "../internal/options.ts"
+import { type At, check, count, type Field, guarded, number, oneOf, refuse, text, under } from "@holdfast/core/options"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import { keyOf } from "./rule.ts"

@@ -1,8 +1,7 @@
 /** Options from the `ConfigProvider`, which knows only texts: what a text must be is said by whoever reads it. */
 import type { ConfigError } from "@holdfast/core"
 import { ConfigProvider, type Duration, Effect } from "effect"
-import { nearest } from "./nearest.ts"
-import { type At, refuse, refusing, section, under } from "./options.ts"
+import { type At, nearest, refuse, refusing, section, under } from "@holdfast/core/options"
 
 interface Source {
   readonly provider: ConfigProvider.ConfigProvider

@@ -1,4 +1,6 @@
-import { Predicate } from "effect"
+import { Failure } from "@holdfast/core"
+import { type Field, fitting, guarded, isSection } from "@holdfast/core/options"
+import { Predicate, Schema } from "effect"
 
 /** The tag of a failure, if it has one. It is asked while a circuit waits for a result, so it never throws. */
 export const tagOf = (failure: unknown): string | undefined => {
@@ -15,3 +17,28 @@ export const isNamed = (names: ReadonlyArray<string>, failure: unknown, code: st
   const tag = tagOf(failure)
   return names.includes(code) || (tag !== undefined && names.includes(tag))
 }
+
+const tag = /^(?!(?:biz|conf|logic|sys)$)[^\s.*?]+$/
+
+/** A code of another house, which a decoder keeps as it came. What begins like one of ours is one of ours, or a mistake. */
+const foreign = /^(?!(?:biz|conf|logic|sys)\.)[^\s.*?]+(?:\.[^\s.*?]+)+$/
+
+/** Whether a text can name failures: a code by its syntax, a tag by having no dot. What never matches is a mistake. */
+const isName = (text: string): boolean => Failure.isCode(text) || tag.test(text) || foreign.test(text)
+
+/** A predicate, or a list of tags and codes that it would look for. */
+export const predicateOrNames = fitting(
+  "a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
+  Schema.Union([
+    Schema.declare(Predicate.isFunction),
+    Schema.Array(Schema.String.check(Schema.makeFilter(isName))).check(Schema.isMinLength(1))
+  ])
+)
+
+/** Something for each of several tags and codes. */
+export const perName = (what: string, ...all: ReadonlyArray<string>): Field<Readonly<Record<string, string>>> =>
+  guarded(
+    `tags (Timeout) or whole codes (sys.timeout) with ${what}`,
+    (u): u is Readonly<Record<string, string>> =>
+      isSection(u) && Object.entries(u).every(([name, one]) => isName(name) && all.includes(one as string))
+  )

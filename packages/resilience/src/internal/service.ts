@@ -2,7 +2,7 @@
 import type { ConfigError } from "@holdfast/core"
 import { Context, Effect, Layer } from "effect"
 import { type Form, placeIn, read } from "./config.ts"
-import { type At, placeOf, refusing } from "./options.ts"
+import { type At, placeOf, refusing } from "@holdfast/core/options"
 
 /** What the class of every policy has. How it protects is said by the policy itself. */
 export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<

@@ -3,7 +3,7 @@ import type { Duration, Effect } from "effect"
 import type * as RetryBudget from "../budget/RetryBudget.ts"
 import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import type * as Fallback from "../fallback/Fallback.ts"
-import { type At, check, flag, given, refuse, section, type Table, under } from "../internal/options.ts"
+import { type At, check, flag, given, refuse, section, type Table, under } from "@holdfast/core/options"
 import type * as Retry from "../retry/Retry.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 

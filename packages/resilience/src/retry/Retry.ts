@@ -2,7 +2,7 @@
 import type { Reasons } from "@holdfast/core"
 import { Effect, Function } from "effect"
 import { combinator } from "../internal/combinator.ts"
-import { placeOf } from "../internal/options.ts"
+import { placeOf } from "@holdfast/core/options"
 import { madeOf, type PolicyService, serviceOf } from "../internal/service.ts"
 import { Idempotent } from "./idempotent.ts"
 import * as Policy from "./policy.ts"

@@ -5,7 +5,7 @@ import { backoff } from "../backoff/config.ts"
 import { budgetOf, type RetryBudget, TypeId as BudgetId } from "../budget/budget.ts"
 import { duration, type Forms, inCode, number, text, texts } from "../internal/config.ts"
 import { Counters } from "../internal/counters.ts"
-import { isNamed } from "../internal/named.ts"
+import { isNamed, predicateOrNames } from "../internal/named.ts"
 import {
   type At,
   check,
@@ -16,9 +16,8 @@ import {
   notNegativeOrInfinity,
   oneOf,
   positive,
-  predicateOrNames,
   type Table
-} from "../internal/options.ts"
+} from "@holdfast/core/options"
 import type { Attempt, Plan } from "./plan.ts"
 
 const TypeId = "~@holdfast/resilience/Retry"

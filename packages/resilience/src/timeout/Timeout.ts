@@ -2,7 +2,7 @@
 import { Duration, Effect, Option, Predicate } from "effect"
 import { combinator } from "../internal/combinator.ts"
 import { placeIn, readOne } from "../internal/config.ts"
-import { placeOf, refusing } from "../internal/options.ts"
+import { placeOf, refusing } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { form, limitOf, merged, type Options, type Plan, planOf, run, type TimedOut } from "./limit.ts"
 

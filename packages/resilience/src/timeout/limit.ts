@@ -16,7 +16,7 @@ import {
   name,
   positiveOrInfinity,
   type Table
-} from "../internal/options.ts"
+} from "@holdfast/core/options"
 
 export interface Options {
   /**

@@ -61,6 +61,23 @@ describe("what Retry retries", () => {
     })
   )
 
+  it.effect("can be told by the code that another house gave it", () =>
+    Effect.gen(function* () {
+      // As a decoder keeps it of what a stranger said.
+      const theirs = {
+        ...Reasons.Unclassified.declared,
+        code: "shop.QuotaExceeded" as Classifier.Classification["code"]
+      }
+      const dep = yield* dependency({ value: "up", failures: 1, failure: () => new Error("quota") })
+      const named = Retry.make({ when: ["shop.QuotaExceeded"], backoff: Backoff.none })
+      const call = dep.call.pipe(
+        Retry.retry(named),
+        Effect.provideService(Classifier.Classifier, () => theirs)
+      )
+      assert.strictEqual(yield* call, "up")
+    })
+  )
+
   it.effect("asks the predicate instead of the declaration when there is one", () =>
     Effect.gen(function* () {
       const dep = yield* dependency({ value: "up", failures: 1, failure: () => new Refused({}) })

@@ -1,11 +1,33 @@
 /**
- * The one way in which options are checked. A policy has a table with a Schema per option, each of which says in words
- * what it must be; this is read at build and never while a program runs. The value of an option is shown as far as it can
- * be no secret.
+ * The one way in which options are checked. Whatever takes options has a table with a check per option, each of which says
+ * in words what it must be; this is read at build and never while a program runs. The value of an option is shown as far as
+ * it can be no secret. For those who write policies and edges of their own, so that theirs refuse as these do.
+ *
+ * @example
+ * ```ts
+ * import { check, count, type Table } from "@holdfast/core/options"
+ *
+ * const table: Table = { slots: count(1), queue: count(0) }
+ *
+ * const refusal = (input: unknown) => {
+ *   try {
+ *     check({ path: "Pool" }, table, input, ["slots"])
+ *     return "fine"
+ *   } catch (error) {
+ *     return (error as Error).message
+ *   }
+ * }
+ *
+ * refusal({ slots: 4 }) // => "fine"
+ * refusal({ slot: 4 }) // => "invalid value: Pool.slot: is no option, did you mean slots? (there are slots, queue)"
+ * refusal({ slots: 0 }) // => "invalid value: Pool.slots: must be a whole number, 1 or more, but is 0"
+ * ```
  */
-import { ConfigError, Failure } from "@holdfast/core"
+import * as ConfigError from "../hierarchy/ConfigError.ts"
 import { Duration, Effect, Option, Predicate, Schema } from "effect"
 import { nearest } from "./nearest.ts"
+
+export { nearest } from "./nearest.ts"
 
 /** Where options stand: `Retry`, `CircuitBreaker "payments"`, or a path of the configuration. */
 export interface At {
@@ -72,26 +94,26 @@ export interface Field<out A> {
 
 export type Table<O = Readonly<Record<string, unknown>>> = { readonly [K in keyof O]-?: Field<unknown> }
 
-const field = <S extends Schema.ConstraintDecoder<unknown>>(what: string, schema: S): Field<S["Type"]> => ({
-  what,
-  is: Schema.is(schema)
-})
+/** Whatever a guard accepts; `what` says what that is: `a text`. */
+export const guarded = <A>(what: string, is: (u: unknown) => u is A): Field<A> => ({ what: `must be ${what}`, is })
 
-const satisfying = <A>(what: string, is: (u: unknown) => u is A): Field<A> => field(what, Schema.declare(is))
+/** Whatever a Schema accepts. */
+export const fitting = <S extends Schema.ConstraintDecoder<unknown>>(what: string, schema: S): Field<S["Type"]> =>
+  guarded(what, Schema.is(schema))
 
 /** A whole number of at least `least`. */
 export const count = (least: number): Field<number> =>
-  field(`must be a whole number, ${least} or more`, Schema.Int.check(Schema.isGreaterThanOrEqualTo(least)))
+  fitting(`a whole number, ${least} or more`, Schema.Int.check(Schema.isGreaterThanOrEqualTo(least)))
 
 export const countOrInfinity = (least: number): Field<number> =>
-  satisfying(
-    `must be a whole number, ${least} or more, or Infinity`,
+  guarded(
+    `a whole number, ${least} or more, or Infinity`,
     (u): u is number => u === Infinity || (Number.isSafeInteger(u) && (u as number) >= least)
   )
 
 /** A number in a range that the words describe. */
 export const number = (what: string, isIn: (value: number) => boolean): Field<number> =>
-  satisfying(`must be ${what}`, (u): u is number => typeof u === "number" && isIn(u))
+  guarded(what, (u): u is number => typeof u === "number" && isIn(u))
 
 const units: ReadonlyArray<string> = [
   "weeks",
@@ -123,7 +145,7 @@ export const millisOf = (u: unknown): number | undefined => {
 }
 
 const durationWhere = (what: string, isIn: (millis: number) => boolean): Field<Duration.Input> =>
-  satisfying(`must be ${what}`, (u): u is Duration.Input => {
+  guarded(what, (u): u is Duration.Input => {
     const millis = millisOf(u)
     return millis !== undefined && isIn(millis)
   })
@@ -140,45 +162,30 @@ export const positiveOrInfinity = durationWhere("a duration greater than 0 ms", 
 export const notNegativeOrInfinity = durationWhere("a duration, zero or more", (millis) => millis >= 0)
 
 export const oneOf = <const A extends ReadonlyArray<string | number>>(...all: A): Field<A[number]> =>
-  field(`must be ${all.map((one) => JSON.stringify(one)).join(" or ")}`, Schema.Literals(all))
+  fitting(all.map((one) => JSON.stringify(one)).join(" or "), Schema.Literals(all))
 
-export const flag = field("must be true or false", Schema.Boolean)
-export const text = field("must be a text", Schema.String)
-export const name = field("must be a text that is not empty", Schema.String.check(Schema.isMinLength(1)))
-export const section = satisfying("must be an object of options", (u): u is object => isSection(u))
-
-/** Whatever a guard accepts; the words say what that is. */
-export const guarded = <A>(what: string, is: (u: unknown) => u is A): Field<A> => satisfying(`must be ${what}`, is)
+export const flag = fitting("true or false", Schema.Boolean)
+export const text = fitting("a text", Schema.String)
+export const name = fitting("a text that is not empty", Schema.String.check(Schema.isMinLength(1)))
+/** An object whose members are names of something. */
+export const record = guarded("an object", (u): u is object => isSection(u))
+export const section = guarded("an object of options", (u): u is object => isSection(u))
 
 /** What is checked by somebody who knows more. */
 export const given: Field<unknown> = { what: "must be given", is: (u): u is unknown => u !== null }
 
-export const functionOf = (what: string): Field<Function> =>
-  satisfying(`must be a function ${what}`, Predicate.isFunction)
+/** One or the other. */
+export const either = <A, B>(a: Field<A>, b: Field<B>): Field<A | B> => ({
+  what: `${a.what}, or ${b.what.replace(/^must be /, "")}`,
+  is: (u): u is A | B => a.is(u) || b.is(u)
+})
 
-const tag = /^(?!(?:biz|conf|logic|sys)$)[^\s.*?]+$/
+export const fn: Field<Function> = guarded("a function", Predicate.isFunction)
 
-/** Whether a text can name failures: a code by its syntax, a tag by having none of it. What never matches is a mistake. */
-const isName = (text: string): boolean => Failure.isCode(text) || tag.test(text)
+export const functionOf = (what: string): Field<Function> => guarded(`a function ${what}`, Predicate.isFunction)
 
-/** A predicate, or a list of tags and codes that it would look for. */
-export const predicateOrNames = field(
-  "must be a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
-  Schema.Union([
-    Schema.declare(Predicate.isFunction),
-    Schema.Array(Schema.String.check(Schema.makeFilter(isName))).check(Schema.isMinLength(1))
-  ])
-)
-
-/** Something for each of several tags and codes. */
-export const perName = (what: string, ...all: ReadonlyArray<string>): Field<Readonly<Record<string, string>>> =>
-  satisfying(
-    `must be tags (Timeout) or whole codes (sys.timeout) with ${what}`,
-    (u): u is Readonly<Record<string, string>> =>
-      isSection(u) && Object.entries(u).every(([name, one]) => isName(name) && all.includes(one as string))
-  )
-
-const isSection = (u: unknown): u is Readonly<Record<string, unknown>> =>
+/** Whether it is a plain object with members, as options are. */
+export const isSection = (u: unknown): u is Readonly<Record<string, unknown>> =>
   Predicate.isObject(u) && !Array.isArray(u) && !Duration.isDuration(u)
 
 const unknownKey = (key: string, table: Table): string => {
