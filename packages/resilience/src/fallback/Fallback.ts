@@ -187,7 +187,8 @@ export const chain = <const Sources extends ReadonlyArray<AnySource>>(
   const all = sources as ReadonlyArray<Source<A, E, R>>
   const at = placeOf("Fallback.chain", options?.name)
   check(at, Run.table, options)
-  if (!Array.isArray(all) || all.length === 0) refuse(under(at, "sources"), "must be at least one source", all)
+  if (!Array.isArray(sources) || sources.length === 0)
+    refuse(under(at, "sources"), "must be at least one source", sources)
   all.forEach((source, i) => check(under(under(at, "sources"), i), sourceTable, source, ["name", "effect"]))
   const name = options.name ?? "fallback"
 
