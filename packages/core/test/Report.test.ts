@@ -410,6 +410,19 @@ describe("Redaction", () => {
     assert.strictEqual(broken.text("anything"), "<redacted>")
   })
 
+  it("shows a scanner of the application only the texts that hold what it needs", () => {
+    const asked: Array<string> = []
+    const find = (match: string): string => {
+      asked.push(match)
+      return match
+    }
+    const policy = Redaction.make({ scanners: [{ name: "ticket", pattern: /T\w+/g, needs: ["T7", "T8"], find }] })
+    assert.strictEqual(policy.text("Tomorrow T7x"), "<redacted> <redacted>")
+    assert.strictEqual(policy.text("Tomorrow"), "Tomorrow")
+    assert.strictEqual(policy.text("T8y"), "<redacted>")
+    assert.deepStrictEqual(asked, ["Tomorrow", "T7x", "T8y"])
+  })
+
   it("lets no planted secret out, whatever slot it is in", () => {
     const slots: Record<string, (s: string) => Effect.Effect<never, unknown>> = {
       "sensitive field": (s) => Effect.fail(new LoginRefused({ user: "ada", password: s })),

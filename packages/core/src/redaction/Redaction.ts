@@ -132,7 +132,12 @@ export const make = (options?: {
     made: Set<string>,
     found: (start: number, end: number, instead: string) => void
   ): void => {
-    for (const { find, pattern } of suspicious.test(text) ? shapes : own) {
+    for (const { find, needs, pattern } of suspicious.test(text) ? shapes : own) {
+      if (needs !== undefined && !needs.some((one) => text.includes(one))) continue
+      // Asked first, because `matchAll` begins with a copy of the pattern, and most texts have nothing.
+      pattern.lastIndex = 0
+      if (!pattern.test(text)) continue
+      pattern.lastIndex = 0
       for (const match of text.matchAll(pattern)) {
         const secret = find(...(match as unknown as readonly [string, ...ReadonlyArray<string>]))
         if (secret === undefined || secret === mask || made.has(secret)) continue
