@@ -3,6 +3,7 @@
  * declared class on the client.
  */
 import type { Audience, Failure } from "@holdfast/core"
+import { check, fitting, refuse, type Table, text as word } from "@holdfast/core/options"
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import * as HttpEffect from "effect/http/HttpEffect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -10,7 +11,6 @@ import { text } from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
-import { check, fitting, refuse, type Table, text as word } from "@holdfast/core/options"
 import * as Projection from "../projection/Projection.ts"
 import { arrived, remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"

@@ -2,8 +2,8 @@
  * Failures of a command: what happened on stderr, and the exit code that scripts can tell apart.
  */
 import { Audience, Redaction, Report } from "@holdfast/core"
-import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
 import { check, flag, oneOf, record, refuse, type Table } from "@holdfast/core/options"
+import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
 import { meantFor, mistakeIn } from "../projection/exitTable.ts"
 import { hintsFor, isInside, seenBy } from "../projection/input.ts"
 import { reportOf } from "../snapshot/redact.ts"

@@ -1,8 +1,8 @@
+import { check, type Table, text } from "@holdfast/core/options"
 import { Context, Predicate, Schema } from "effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import { check, type Table, text } from "@holdfast/core/options"
 import type { Known } from "../remote/known.ts"
 import { type Options, problem } from "./ApiEdge.ts"
 

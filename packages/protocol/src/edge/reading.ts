@@ -1,5 +1,5 @@
-import { Predicate } from "effect"
 import { check, count, guarded, oneOf, positiveOrInfinity, refuse, type Table } from "@holdfast/core/options"
+import { Predicate } from "effect"
 import type { Known } from "../remote/known.ts"
 import type { Patience } from "./body.ts"
 

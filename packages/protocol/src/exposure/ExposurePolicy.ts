@@ -3,8 +3,8 @@
  * be tried again. One policy decides for every projection.
  */
 import { Category } from "@holdfast/core"
-import { Context, Layer } from "effect"
 import { check, either, fitting, fn, record, refuse, type Table, under } from "@holdfast/core/options"
+import { Context, Layer } from "effect"
 import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
 import { closed, ExposureDecision, type Policy, type Subject } from "./decision.ts"

@@ -1,6 +1,6 @@
 /** How long to wait before the next try. */
-import { Duration, Effect, Random, Schedule } from "effect"
 import { placeOf } from "@holdfast/core/options"
+import { Duration, Effect, Random, Schedule } from "effect"
 import { Delays } from "./formulas.ts"
 import * as Make from "./make.ts"
 

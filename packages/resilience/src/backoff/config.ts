@@ -1,3 +1,4 @@
+import { type At, checkOne, notNegative, oneOf, refuse, under } from "@holdfast/core/options"
 import { Duration } from "effect"
 import {
   duration,
@@ -10,7 +11,6 @@ import {
   text,
   textOr
 } from "../internal/config.ts"
-import { type At, checkOne, notNegative, oneOf, refuse, under } from "@holdfast/core/options"
 import * as Make from "./make.ts"
 
 /** A backoff as configuration says it: which one, and what it is made of. */

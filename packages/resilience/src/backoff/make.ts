@@ -1,5 +1,4 @@
 /** What a backoff is made of, checked. */
-import { Duration, Pipeable, Predicate } from "effect"
 import {
   type At,
   check,
@@ -14,6 +13,7 @@ import {
   type Table,
   under
 } from "@holdfast/core/options"
+import { Duration, Pipeable, Predicate } from "effect"
 import type { Formula, Growth, Jitter as JitterFormula } from "./formulas.ts"
 
 export const TypeId = "~@holdfast/resilience/Backoff"

@@ -3,9 +3,9 @@
  * calls still multiply the load on whatever is down. A budget is shared, so it does not.
  */
 import type { ConfigError } from "@holdfast/core"
+import { type At, check, name, placeOf, refusing, type Table } from "@holdfast/core/options"
 import { Context, Effect, Layer } from "effect"
 import { placeIn, readOne } from "../internal/config.ts"
-import { type At, check, name, placeOf, refusing, type Table } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { Budget, type RetryBudget as RetryBudgetShape } from "./budget.ts"
 import { type InFlightOptions, type Kind, kind, ruleOf, type TokensOptions, type WindowOptions } from "./kinds.ts"

@@ -1,7 +1,7 @@
 /** How a budget counts, as a user writes it, and checked. */
+import { type At, check, count, number, positive, refuse, type Table, under } from "@holdfast/core/options"
 import { Duration } from "effect"
 import { type Form, duration, mapped, number as numeric, options as section } from "../internal/config.ts"
-import { type At, check, count, number, positive, refuse, type Table, under } from "@holdfast/core/options"
 import type { Rule } from "./rules.ts"
 
 export interface TokensOptions {

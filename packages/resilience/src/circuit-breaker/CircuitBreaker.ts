@@ -1,8 +1,8 @@
 /** Stops calling a dependency that keeps failing, and finds out by itself when it is back. */
 import type { ConfigError, Reasons } from "@holdfast/core"
+import { type At, placeOf } from "@holdfast/core/options"
 import { Context, Effect, Function, Layer } from "effect"
 import { placeIn, read } from "../internal/config.ts"
-import { type At, placeOf } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { forms, merged } from "./config.ts"
 import type { Guard, Guarding } from "./guard.ts"

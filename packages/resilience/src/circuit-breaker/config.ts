@@ -1,3 +1,4 @@
+import { type At, refuse } from "@holdfast/core/options"
 import { backoff } from "../backoff/config.ts"
 import {
   dictionary,
@@ -12,7 +13,6 @@ import {
   text,
   textOr
 } from "../internal/config.ts"
-import { type At, refuse } from "@holdfast/core/options"
 import type { HalfOpenOptions, Options } from "./options.ts"
 import { decodeTrip } from "./rule.ts"
 import { anyOf, consecutive, failureRate, type RateOptions, slowRate, type SlowRateOptions, type Trip } from "./trip.ts"

@@ -1,11 +1,11 @@
 import { Classifier, type ConfigError, Failure, Reasons } from "@holdfast/core"
+import { type At, checkOne, type Field, guarded, oneOf, placeOf, refuse, refusing, under } from "@holdfast/core/options"
 import { Cause, Duration, Effect, type Exit, Function, Option, type Scope, type Stream } from "effect"
 // The module and not its index, which would load every store there is.
 import * as Store from "effect/persistence/CircuitBreaker"
 import { isBackoff, toSchedule } from "../backoff/Backoff.ts"
 import { emit } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
-import { type At, checkOne, type Field, guarded, oneOf, placeOf, refuse, refusing, under } from "@holdfast/core/options"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import type { State, Step } from "./machine.ts"
 import { nameOf, Observer } from "./observe.ts"

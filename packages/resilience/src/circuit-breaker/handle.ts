@@ -1,7 +1,7 @@
 import type { ConfigError, Reasons } from "@holdfast/core"
+import { placeOf, refusing, under } from "@holdfast/core/options"
 import { Clock, Effect, Function, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
-import { placeOf, refusing, under } from "@holdfast/core/options"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"

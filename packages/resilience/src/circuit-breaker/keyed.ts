@@ -1,6 +1,6 @@
 import type { ConfigError } from "@holdfast/core"
-import { Duration, Effect, type Stream } from "effect"
 import { count, placeOf, positive } from "@holdfast/core/options"
+import { Duration, Effect, type Stream } from "effect"
 import { nowOf } from "../internal/fiber.ts"
 import { type CircuitBreaker, KeyHandle } from "./handle.ts"
 import type * as Machine from "./machine.ts"

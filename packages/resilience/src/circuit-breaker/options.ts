@@ -1,5 +1,3 @@
-import { Duration, type Exit, Predicate } from "effect"
-import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
 import {
   type At,
   check,
@@ -15,6 +13,8 @@ import {
   type Table,
   under
 } from "@holdfast/core/options"
+import { Duration, type Exit, Predicate } from "effect"
+import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
 import { perName } from "../internal/named.ts"
 import type { Mode, Outcome, Settings } from "./machine.ts"
 import type { Outcomes } from "./outcome.ts"

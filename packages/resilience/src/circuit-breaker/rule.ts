@@ -1,4 +1,3 @@
-import { Duration, Predicate } from "effect"
 import {
   type At,
   check,
@@ -14,6 +13,7 @@ import {
   type Table,
   under
 } from "@holdfast/core/options"
+import { Duration, Predicate } from "effect"
 import type { CustomOptions, RateOptions, SlowRateOptions, Trip, WindowOptions } from "./trip.ts"
 
 export type WindowRule =

@@ -1,7 +1,7 @@
 import type { ConfigError } from "@holdfast/core"
+import { type At, refuse, refusing, type Table, under } from "@holdfast/core/options"
 import { Clock, Duration, Effect, Exit, Random, Schedule } from "effect"
 import { type Backoff, listed } from "../backoff/Backoff.ts"
-import { type At, refuse, refusing, type Table, under } from "@holdfast/core/options"
 import type { Settings } from "./machine.ts"
 import { decode, type Options } from "./options.ts"
 

@@ -1,5 +1,5 @@
-import { Schema } from "effect"
-import { type At, check, count, type Field, guarded, number, oneOf, refuse, text, under } from "@holdfast/core/options"
+import { type At, check, fitting, refuse, type Table, under } from "@holdfast/core/options"
+import { Schema, SchemaAST } from "effect"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import { keyOf } from "./rule.ts"
@@ -52,31 +52,27 @@ export const Snapshot = Schema.Struct({
 
 export interface Snapshot extends Schema.Schema.Type<typeof Snapshot> {}
 
-const millis = number("milliseconds, 0 or more", (n) => n >= 0 && n < Infinity)
-
-const isCount = (u: unknown): boolean => Number.isSafeInteger(u) && (u as number) >= 0
-
-const lists: Field<unknown> = guarded(
-  "lists of whole numbers, 0 or more",
-  (u): u is ReadonlyArray<ReadonlyArray<number>> =>
-    Array.isArray(u) && u.every((list) => Array.isArray(list) && list.every(isCount))
-)
-
-const table = {
-  version: oneOf(1),
-  circuit: text,
-  key: text,
-  at: number("a finite number", Number.isFinite),
-  state: oneOf("closed", "open", "half_open"),
-  openings: count(0),
-  lastOpenFor: millis,
-  opensFor: millis,
-  closedFor: millis,
-  rule: text,
-  counted: lists
+const words: Readonly<Record<keyof Snapshot, string>> = {
+  version: "1",
+  circuit: "a text",
+  key: "a text",
+  at: "a finite number",
+  state: '"closed" or "open" or "half_open"',
+  openings: "a whole number, 0 or more",
+  lastOpenFor: "milliseconds, 0 or more",
+  opensFor: "milliseconds, 0 or more",
+  closedFor: "milliseconds, 0 or more",
+  rule: "a text",
+  counted: "lists of whole numbers, 0 or more"
 }
 
-const required = Object.keys(table).filter((member) => member !== "key" && member !== "closedFor")
+const members = Object.entries(Snapshot.fields)
+
+const table: Table = Object.fromEntries(
+  members.map(([name, member]) => [name, fitting(words[name as keyof Snapshot], member)])
+)
+
+const required = members.filter(([, { ast }]) => !SchemaAST.isOptional(ast)).map(([name]) => name)
 
 /** No circuit of these settings stays open longer. */
 const longestOf = ({ maxHint, openFor }: Machine.Settings): number => Math.max(openFor.cap, maxHint)

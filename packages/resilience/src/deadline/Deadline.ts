@@ -4,11 +4,11 @@
  * to the next process.
  */
 import type { ConfigError } from "@holdfast/core"
+import { type At, checkOne, placeOf, positive, refusing } from "@holdfast/core/options"
 import { Duration, Effect, Layer, Option } from "effect"
 import { combinator } from "../internal/combinator.ts"
 import { duration, placeIn, readOne } from "../internal/config.ts"
 import { nowOf } from "../internal/fiber.ts"
-import { type At, checkOne, placeOf, positive, refusing } from "@holdfast/core/options"
 import { planOf, type TimedOut } from "../timeout/limit.ts"
 import { enforce } from "./enforce.ts"
 import { Deadline, leftOf } from "./reference.ts"

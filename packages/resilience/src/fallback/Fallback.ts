@@ -1,7 +1,7 @@
 /** Another answer, when the first source has none. */
+import { type At, check, flag, guarded, name as named, placeOf, refuse, under } from "@holdfast/core/options"
 import { Cause, Effect, Option, type Types } from "effect"
 import { combinator } from "../internal/combinator.ts"
-import { type At, check, flag, guarded, name as named, placeOf, refuse, under } from "@holdfast/core/options"
 import { madeOf, type PolicyService, serviceOf } from "../internal/service.ts"
 import * as Run from "./run.ts"
 import { SourcesExhausted } from "./SourcesExhausted.ts"

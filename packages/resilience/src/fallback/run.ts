@@ -1,11 +1,11 @@
 /** How another source is asked, and who is told. */
 import { Classifier } from "@holdfast/core"
+import { type At, check, functionOf, given, name, refuse, type Table } from "@holdfast/core/options"
 import { Cause, Effect, Metric, Option } from "effect"
 import { type Forms, inCode, text, texts } from "../internal/config.ts"
 import { emit } from "../events/event.ts"
 import { type AnyFiber, spanEvent } from "../internal/fiber.ts"
 import { isNamed, predicateOrNames } from "../internal/named.ts"
-import { type At, check, functionOf, given, name, refuse, type Table } from "@holdfast/core/options"
 
 export interface Options<in E> {
   /**

@@ -1,7 +1,7 @@
 /** Options from the `ConfigProvider`, which knows only texts: what a text must be is said by whoever reads it. */
 import type { ConfigError } from "@holdfast/core"
-import { ConfigProvider, type Duration, Effect } from "effect"
 import { type At, nearest, refuse, refusing, section, under } from "@holdfast/core/options"
+import { ConfigProvider, type Duration, Effect } from "effect"
 
 interface Source {
   readonly provider: ConfigProvider.ConfigProvider

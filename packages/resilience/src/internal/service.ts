@@ -1,8 +1,8 @@
 /** Every policy as a service, in one line and under the same names. */
 import type { ConfigError } from "@holdfast/core"
+import { type At, placeOf, refusing } from "@holdfast/core/options"
 import { Context, Effect, Layer } from "effect"
 import { type Form, placeIn, read } from "./config.ts"
-import { type At, placeOf, refusing } from "@holdfast/core/options"
 
 /** What the class of every policy has. How it protects is said by the policy itself. */
 export interface PolicyService<Self, Id extends string, A> extends Context.ServiceClass<

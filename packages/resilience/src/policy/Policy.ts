@@ -1,9 +1,9 @@
 /** Several policies as one value: ordered, named, checked when it is built, and cheaper than its parts. */
 import type { ConfigError } from "@holdfast/core"
+import { placeOf } from "@holdfast/core/options"
 import { type Cause, ConfigProvider, type Duration, Effect, Function, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import { placeIn } from "../internal/config.ts"
-import { placeOf } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 import { read } from "./config.ts"

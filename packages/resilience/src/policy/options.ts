@@ -1,9 +1,9 @@
 import type { Reasons } from "@holdfast/core"
+import { type At, check, flag, given, refuse, section, type Table, under } from "@holdfast/core/options"
 import type { Duration, Effect } from "effect"
 import type * as RetryBudget from "../budget/RetryBudget.ts"
 import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import type * as Fallback from "../fallback/Fallback.ts"
-import { type At, check, flag, given, refuse, section, type Table, under } from "@holdfast/core/options"
 import type * as Retry from "../retry/Retry.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 

@@ -1,6 +1,6 @@
+import { type At, refuse, under } from "@holdfast/core/options"
 import { Duration } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
-import { type At, refuse, under } from "@holdfast/core/options"
 import type { Budget } from "../budget/budget.ts"
 import type { Step } from "./options.ts"
 import { type Compiled, compile, format } from "./stage.ts"

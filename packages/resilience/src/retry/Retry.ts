@@ -1,8 +1,8 @@
 /** Doing it again, when the failure says that it can help. */
 import type { Reasons } from "@holdfast/core"
+import { placeOf } from "@holdfast/core/options"
 import { Effect, Function } from "effect"
 import { combinator } from "../internal/combinator.ts"
-import { placeOf } from "@holdfast/core/options"
 import { madeOf, type PolicyService, serviceOf } from "../internal/service.ts"
 import { Idempotent } from "./idempotent.ts"
 import * as Policy from "./policy.ts"

@@ -1,8 +1,8 @@
+import type { At } from "@holdfast/core/options"
 import type { Duration, Effect, Schedule } from "effect"
 import type { Backoff } from "../backoff/Backoff.ts"
 import type { Budget } from "../budget/budget.ts"
 import type { Counters } from "../internal/counters.ts"
-import type { At } from "@holdfast/core/options"
 
 type Any = Effect.Effect<unknown, unknown, unknown>
 

@@ -1,11 +1,4 @@
 /** A retry policy, as it is written and as it is run. */
-import { Duration, type Effect, Predicate, Schedule, type Types } from "effect"
-import { type Backoff, exponential, isBackoff } from "../backoff/Backoff.ts"
-import { backoff } from "../backoff/config.ts"
-import { budgetOf, type RetryBudget, TypeId as BudgetId } from "../budget/budget.ts"
-import { duration, type Forms, inCode, number, text, texts } from "../internal/config.ts"
-import { Counters } from "../internal/counters.ts"
-import { isNamed, predicateOrNames } from "../internal/named.ts"
 import {
   type At,
   check,
@@ -18,6 +11,13 @@ import {
   positive,
   type Table
 } from "@holdfast/core/options"
+import { Duration, type Effect, Predicate, Schedule, type Types } from "effect"
+import { type Backoff, exponential, isBackoff } from "../backoff/Backoff.ts"
+import { backoff } from "../backoff/config.ts"
+import { budgetOf, type RetryBudget, TypeId as BudgetId } from "../budget/budget.ts"
+import { duration, type Forms, inCode, number, text, texts } from "../internal/config.ts"
+import { Counters } from "../internal/counters.ts"
+import { isNamed, predicateOrNames } from "../internal/named.ts"
 import type { Attempt, Plan } from "./plan.ts"
 
 const TypeId = "~@holdfast/resilience/Retry"

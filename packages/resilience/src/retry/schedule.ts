@@ -1,7 +1,7 @@
 /** A schedule in place of a backoff. It is stepped in monotonic time and never finds out what day it is. */
+import { type At, invalid } from "@holdfast/core/options"
 import { Cause, type Effect, type Schedule } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
-import { type At, invalid } from "@holdfast/core/options"
 
 export type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, unknown>>>
 

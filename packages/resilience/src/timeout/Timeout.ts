@@ -1,8 +1,8 @@
 /** Giving an effect only so much time. */
+import { placeOf, refusing } from "@holdfast/core/options"
 import { Duration, Effect, Option, Predicate } from "effect"
 import { combinator } from "../internal/combinator.ts"
 import { placeIn, readOne } from "../internal/config.ts"
-import { placeOf, refusing } from "@holdfast/core/options"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import { form, limitOf, merged, type Options, type Plan, planOf, run, type TimedOut } from "./limit.ts"
 

@@ -1,11 +1,5 @@
 /** How a limit of time is kept: what every policy with one is made of. */
 import { Failure, Reasons } from "@holdfast/core"
-import { Cause, Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
-import { Deadline } from "../deadline/reference.ts"
-import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
-import { emit } from "../events/event.ts"
-import { Counters } from "../internal/counters.ts"
-import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 import {
   type At,
   check,
@@ -17,6 +11,12 @@ import {
   positiveOrInfinity,
   type Table
 } from "@holdfast/core/options"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Predicate } from "effect"
+import { Deadline } from "../deadline/reference.ts"
+import { flag as configuredFlag, duration, type Form, mapped, options, text, textOr } from "../internal/config.ts"
+import { emit } from "../events/event.ts"
+import { Counters } from "../internal/counters.ts"
+import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 
 export interface Options {
   /**
