@@ -25,14 +25,14 @@ import {
   Semaphore
 } from "effect"
 import * as DeadLetter from "./deadLetter.ts"
-import { refused } from "./files.ts"
+import { refused, syncDirectory } from "./files.ts"
 import { open } from "./journal.ts"
 import * as Ledger from "./ledger.ts"
 import * as Lock from "./lock.ts"
 import { invalid, type Options, settle } from "./options.ts"
 import { maxPayload, type Entry as Stored } from "./record.ts"
 import type { AppendOptions, DeadLetterReason, Entry, Service, Spooled, Stats } from "./service.ts"
-import { SpoolError, SpoolLocked } from "./SpoolError.ts"
+import { SpoolError, SpoolLocked, SpoolUnavailable } from "./SpoolError.ts"
 
 export { Fsync, Options } from "./options.ts"
 export type { AppendOptions, DeadLetterReason, Entry, Service, Spooled, Stats } from "./service.ts"
@@ -74,6 +74,7 @@ export const make = Effect.fnUntraced(function* (
   yield* fs
     .makeDirectory(directory, { recursive: true, mode: 0o700 })
     .pipe(Effect.mapError(refused(directory, "make the directory", directory)))
+  if (settings.fsync === "always") yield* syncDirectory(fs, `${directory}/..`)
   yield* Effect.acquireRelease(
     Lock.acquire(fs, directory).pipe(
       Effect.mapError(refused(directory, "lock", `${directory}/LOCK`)),
@@ -90,6 +91,27 @@ export const make = Effect.fnUntraced(function* (
   /** Waiting can be interrupted; what has begun is finished, so that ledger and disk never disagree. */
   const exclusively = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     mutex.withPermit(Effect.uninterruptible(effect))
+  let closed = false
+  // After this the directory is somebody else's.
+  yield* Effect.addFinalizer(() => exclusively(Effect.sync(() => (closed = true))))
+  const whileOpen = <A>(effect: Effect.Effect<A, SpoolError>): Effect.Effect<A, SpoolError> =>
+    exclusively(
+      Effect.suspend(() =>
+        closed
+          ? Effect.fail(SpoolError.from(new SpoolUnavailable({ path: directory, operation: "use the closed spool" })))
+          : effect
+      )
+    )
+  const complete = (sequence: number, done: () => void): Effect.Effect<void> =>
+    exclusively(
+      Effect.suspend(() =>
+        closed
+          ? Effect.void
+          : Effect.map(journal.complete(sequence), (isNew) => {
+              if (isNew) done()
+            })
+      )
+    )
 
   const next = Effect.fnUntraced(function* (take: boolean): Effect.fn.Return<Option.Option<Spooled>, SpoolError> {
     for (;;) {
@@ -107,10 +129,10 @@ export const make = Effect.fnUntraced(function* (
 
   const append = Effect.fnUntraced(function* (payload: Uint8Array, options: AppendOptions) {
     const { items, kind } = yield* checked(payload, options)
-    const entry = yield* exclusively(journal.append(payload, { items, kind }))
+    const entry = yield* whileOpen(journal.append(payload, { items, kind }))
     if (settings.fsync === "always") {
       yield* Effect.uninterruptible(journal.sync(entry.sequence)).pipe(
-        Effect.tapError(() => exclusively(journal.complete(entry.sequence)))
+        Effect.tapError(() => complete(entry.sequence, () => counters.appended--))
       )
     }
     return publish(entry)
@@ -166,19 +188,12 @@ export const make = Effect.fnUntraced(function* (
 
   const release = (sequence: number) => exclusively(Effect.sync(() => Ledger.release(ledger, sequence)))
 
-  const acknowledge = (sequence: number) =>
-    exclusively(
-      Effect.tap(journal.complete(sequence), (done) =>
-        Effect.sync(() => {
-          if (done) counters.acknowledged++
-        })
-      )
-    )
+  const acknowledge = (sequence: number) => complete(sequence, () => counters.acknowledged++)
 
   // An interruption that arrives while the disk is read finds the record taken and nobody to give it to.
   const take = Effect.suspend(() => {
     let taken: Option.Option<Spooled> = Option.none()
-    return exclusively(Effect.tap(next(true), (found) => Effect.sync(() => (taken = found)))).pipe(
+    return whileOpen(Effect.tap(next(true), (found) => Effect.sync(() => (taken = found)))).pipe(
       Effect.onInterrupt(() => (Option.isSome(taken) ? release(taken.value.sequence) : Effect.void))
     )
   })
@@ -197,13 +212,13 @@ export const make = Effect.fnUntraced(function* (
 
   return Spool.of({
     append,
-    peek: exclusively(next(false)),
+    peek: whileOpen(next(false)),
     take,
     deliver,
     release,
-    acknowledge: (sequence) => Effect.asVoid(acknowledge(sequence)),
-    reject: (sequence, reason) => exclusively(reject(sequence, reason)),
-    deadLetter: (payload, options, reason) => exclusively(deadLetter(payload, options, reason)),
+    acknowledge,
+    reject: (sequence, reason) => whileOpen(reject(sequence, reason)),
+    deadLetter: (payload, options, reason) => whileOpen(deadLetter(payload, options, reason)),
     stats: exclusively(
       Effect.map(Clock.currentTimeMillis, (now): Stats => {
         const oldest = Ledger.oldest(ledger, { taken: true })

@@ -19,7 +19,7 @@ const makeRoom = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, folder:
     if (used <= limit) break
     yield* Effect.ignore(fs.remove(`${folder}/${file.name}`, { force: true }))
     used -= file.size
-    if (!file.name.endsWith(".json")) removed++
+    if (!/\.(json|draft)$/.test(file.name)) removed++
   }
   return removed
 })
@@ -42,13 +42,13 @@ export const write = Effect.fnUntraced(function* (
   const { durable, maxBytes, name, note, payload } = letter
   const folder = folderOf(directory)
   yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+  if (durable) yield* syncDirectory(fs, directory)
   const removed = yield* makeRoom(fs, folder, payload.length + note.length, maxBytes)
   yield* fs.open(`${folder}/${name}.bin`, { flag: "w", mode: 0o600 }).pipe(
     Effect.tap((file) => file.writeAll(payload)),
     Effect.tap((file) => (durable ? file.sync : Effect.void)),
     Effect.scoped
   )
-  yield* replace(fs, `${folder}/${name}.json`, note)
-  if (durable) yield* syncDirectory(fs, folder)
+  yield* replace(fs, { folder, name: `${name}.json`, text: note, durable })
   return removed
 })

@@ -35,15 +35,25 @@ export const syncDirectory = (fs: FileSystem.FileSystem, directory: string): Eff
     Effect.ignore
   )
 
-/** Replaces a file in one step: readers see the old text or the new one. */
-export const replace = (
+/** Presses a file onto the disk itself that somebody else wrote. */
+export const syncFile = (fs: FileSystem.FileSystem, path: string): Effect.Effect<void, PlatformError.PlatformError> =>
+  fs.open(path, { flag: "r+" }).pipe(
+    Effect.flatMap((file) => file.sync),
+    Effect.scoped
+  )
+
+/** Replaces `<folder>/<name>` in one step: readers see the old text or the new one, with `durable` after a power cut, too. */
+export const replace = Effect.fnUntraced(function* (
   fs: FileSystem.FileSystem,
-  path: string,
-  text: string
-): Effect.Effect<void, PlatformError.PlatformError> =>
-  fs
-    .writeFileString(`${path}.draft`, text, { flag: "w", mode: 0o600 })
-    .pipe(Effect.andThen(fs.rename(`${path}.draft`, path)))
+  options: { readonly folder: string; readonly name: string; readonly text: string; readonly durable: boolean }
+): Effect.fn.Return<void, PlatformError.PlatformError> {
+  const { durable, folder, name, text } = options
+  const draft = `${folder}/${name}.draft`
+  yield* fs.writeFileString(draft, text, { flag: "w", mode: 0o600 })
+  if (durable) yield* syncFile(fs, draft)
+  yield* fs.rename(draft, `${folder}/${name}`)
+  if (durable) yield* syncDirectory(fs, folder)
+})
 
 /** Which records are done, as remembered on disk. */
 export interface Cursor {
@@ -72,10 +82,12 @@ const checkOf = (cursor: Cursor): number =>
 export const writeCursor = (
   fs: FileSystem.FileSystem,
   directory: string,
-  state: Cursor
+  state: Cursor,
+  options: { readonly durable: boolean }
 ): Effect.Effect<void, PlatformError.PlatformError> => {
   const cursor: Cursor = { ...state, beyond: state.beyond.slice(0, maxBeyond) }
-  return replace(fs, `${directory}/cursor`, JSON.stringify({ ...cursor, check: checkOf(cursor) }))
+  const text = JSON.stringify({ ...cursor, check: checkOf(cursor) })
+  return replace(fs, { folder: directory, name: "cursor", text, durable: options.durable })
 }
 
 /** The cursor is a hint: one that is missing or damaged means that records are sent again, never that one is skipped. */

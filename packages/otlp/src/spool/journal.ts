@@ -1,6 +1,7 @@
-import { Clock, Effect, Exit, type FileSystem, type PlatformError, Schedule, Scope, Semaphore } from "effect"
-import { refused, segmentPath, syncDirectory, writeCursor } from "./files.ts"
+import { Clock, Effect, Exit, type FileSystem, Schedule, Scope, Semaphore } from "effect"
+import { refused, segmentPath, syncDirectory, syncFile, writeCursor } from "./files.ts"
 import * as Ledger from "./ledger.ts"
+import * as Ranges from "./ranges.ts"
 import { recover } from "./recover.ts"
 import * as Record from "./record.ts"
 import { type Settings } from "./options.ts"
@@ -13,6 +14,8 @@ interface Writer {
   readonly scope: Scope.Closeable
   /** The last sequence that is known to be on the disk itself. */
   synced: number
+  /** Behind the last record there is a part of one that could not be written. */
+  torn: boolean
 }
 
 /** Counted since the spool was opened. */
@@ -59,41 +62,66 @@ export const open = Effect.fnUntraced(function* (
   const syncing = yield* Semaphore.make(1)
   let writer: Writer | undefined
 
-  const remove = (path: string) => Effect.ignore(fs.remove(path, { force: true }))
+  /** Records that a failed flush was for. The system may call the next flush good without having written them. */
+  const unflushed: Ranges.Ranges = []
+  let failure: SpoolError | undefined
+
+  const remove = (path: string): Effect.Effect<void, SpoolError> =>
+    Effect.mapError(fs.remove(path, { force: true }), refused(directory, "remove", path))
 
   /** Presses the writer's records onto the disk. The caller holds `syncing`. */
-  const flush = (current: Writer): Effect.Effect<void, PlatformError.PlatformError> => {
+  const flush = (current: Writer): Effect.Effect<void, SpoolError> => {
     const last = ledger.next - 1
-    return current.synced >= last
-      ? Effect.void
-      : Effect.tap(current.file.sync, () => Effect.sync(() => (current.synced = last)))
+    if (current.synced >= last) return Effect.void
+    return current.file.sync.pipe(
+      Effect.mapError(refused(directory, "flush", current.segment.path)),
+      Effect.tap(() => Effect.sync(() => (current.synced = last))),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          failure = error
+          Ranges.dropThrough(unflushed, ledger.cursor)
+          // Those, too, that were written while it ran.
+          if (current.synced < ledger.next - 1) Ranges.addRange(unflushed, current.synced + 1, ledger.next - 1)
+        })
+      )
+    )
   }
 
   const sync = (sequence: number): Effect.Effect<void, SpoolError> =>
     syncing.withPermit(
       Effect.suspend(() => {
+        if (failure !== undefined && Ranges.has(unflushed, sequence)) return Effect.fail(failure)
         const current = writer
         // A segment is flushed before it is sealed, so a record outside the writer is on the disk.
         if (current === undefined || sequence < current.segment.first || current.synced >= sequence) return Effect.void
-        return Effect.mapError(flush(current), refused(directory, "flush", current.segment.path))
+        return flush(current)
       })
     )
 
   /** Ends the writer's segment; the next append begins a new one. */
-  const seal = Effect.suspend(() => {
-    const current = writer
-    if (current === undefined) return Effect.void
-    const flushed = settings.fsync === "never" ? Effect.void : flush(current)
-    return syncing.withPermit(
-      flushed.pipe(
-        Effect.mapError(refused(directory, "flush", current.segment.path)),
-        Effect.ensuring(
-          Effect.suspend(() => {
-            writer = undefined
-            return Scope.close(current.scope, Exit.void)
-          })
-        )
+  const seal = syncing.withPermit(
+    Effect.suspend(() => {
+      const current = writer
+      if (current === undefined) return Effect.void
+      const flushed = settings.fsync === "never" ? Effect.void : flush(current)
+      return Effect.ensuring(
+        flushed,
+        Effect.suspend(() => {
+          writer = undefined
+          return Scope.close(current.scope, Exit.void)
+        })
       )
+    })
+  )
+
+  /** Half a record is no record: nothing may follow it before it is cut off. */
+  const cut = Effect.suspend(() => {
+    const current = writer
+    if (current === undefined || !current.torn) return Effect.void
+    const { bytes, path } = current.segment
+    return fs.truncate(path, bytes).pipe(
+      Effect.mapError(refused(directory, "truncate", path)),
+      Effect.tap(() => Effect.sync(() => (current.torn = false)))
     )
   })
 
@@ -102,52 +130,80 @@ export const open = Effect.fnUntraced(function* (
     const path = segmentPath(directory, first)
     const scope = yield* Scope.make()
     const header = Record.encodeHeader({ created: yield* Clock.currentTimeMillis, first })
+    // What has this name holds no record: the remains of a segment that could not be begun.
+    yield* remove(path)
     const file = yield* fs.open(path, { flag: "ax", mode: 0o600 }).pipe(
       Effect.tap((file) => file.writeAll(header)),
       Scope.provide(scope),
       Effect.mapError(refused(directory, "write", path, header.length)),
-      Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), remove(path)))
+      Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), Effect.ignore(remove(path))))
     )
     if (settings.fsync === "always") yield* syncDirectory(fs, directory)
     const segment = Ledger.addSegment(ledger, { first, path, entries: [], bytes: header.length })
-    writer = { segment, file, scope, synced: first - 1 }
+    writer = { segment, file, scope, synced: first - 1, torn: false }
     return writer
   })
 
-  /** Removes what is done from the front of the log. */
-  const collect = Effect.gen(function* () {
-    for (;;) {
-      const oldest = ledger.segments[0]
-      if (oldest === undefined || oldest === writer?.segment || !Ledger.isFinished(oldest)) return
-      Ledger.drop(ledger, oldest)
+  /** The oldest segment, if nothing needs it any more. */
+  const removable = (): Ledger.Segment | undefined => {
+    const oldest = ledger.segments[0]
+    return oldest !== undefined && oldest !== writer?.segment && Ledger.isFinished(oldest) ? oldest : undefined
+  }
+
+  /** Removes what is done from the front of the log. What cannot be removed is still in the ledger, for the next time. */
+  const collect = Effect.fnUntraced(function* (keep: number): Effect.fn.Return<void, SpoolError> {
+    for (let oldest = removable(); oldest !== undefined && ledger.segments.length > keep; oldest = removable()) {
       yield* remove(oldest.path)
+      Ledger.drop(ledger, oldest)
     }
   })
 
+  /** Writes down what is done: onto the disk itself if a segment is about to go, for then nothing else knows it. */
   const remember = Effect.suspend(() =>
-    Effect.ignore(writeCursor(fs, directory, { done: ledger.cursor, beyond: ledger.done, next: ledger.next }))
+    Effect.mapError(
+      writeCursor(
+        fs,
+        directory,
+        { done: ledger.cursor, beyond: ledger.done, next: ledger.next },
+        { durable: settings.fsync !== "never" && removable() !== undefined }
+      ),
+      refused(directory, "write", `${directory}/cursor`)
+    )
   )
+
+  /** The cursor goes first: records that are gone and not known to be done would count as lost. */
+  const settle = remember.pipe(
+    // A full disk has room for it when a segment has gone. The last one stays, for it knows which sequence is the next.
+    Effect.catchIf(
+      ({ reason }) => reason._tag === "SpoolFull",
+      () => Effect.andThen(collect(1), remember)
+    ),
+    Effect.andThen(collect(0))
+  )
+
+  /** A record that is larger than a segment gets one of its own. */
+  const isFull = ({ segment }: Writer, size: number): boolean =>
+    segment.entries.length > 0 && segment.bytes + size > settings.segmentBytes
 
   const makeRoom = Effect.fnUntraced(function* (size: number): Effect.fn.Return<void, SpoolError> {
     const full = () => SpoolError.from(new SpoolFull({ directory, size, limit: settings.maxBytes }))
     if (size + Record.segmentHeaderSize > settings.maxBytes) return yield* full()
     const fits = () => {
-      const fresh = writer === undefined || writer.segment.bytes + size > settings.segmentBytes
+      const fresh = writer === undefined || isFull(writer, size)
       return ledger.bytes + size + (fresh ? Record.segmentHeaderSize : 0) <= settings.maxBytes
     }
     if (fits()) return
     // What is done in the open segment takes room too.
-    if (writer !== undefined && Ledger.isFinished(writer.segment)) yield* seal
-    yield* collect
+    if (writer !== undefined && writer.segment.entries.length > 0 && Ledger.isFinished(writer.segment)) yield* seal
+    if (removable() !== undefined) yield* Effect.ignore(settle)
     while (!fits()) {
       const oldest = ledger.segments[0]
       if (settings.onFull === "reject" || oldest === undefined) return yield* full()
       if (oldest === writer?.segment) yield* seal
-      const { items, records } = Ledger.drop(ledger, oldest)
+      const { items, records } = Ledger.evict(ledger, oldest)
       counters.droppedRecords += records
       counters.droppedItems += items
-      yield* remember
-      yield* remove(oldest.path)
+      yield* settle
     }
   })
 
@@ -156,14 +212,9 @@ export const open = Effect.fnUntraced(function* (
     options: { readonly items: number; readonly kind: number }
   ): Effect.fn.Return<Record.Entry, SpoolError> {
     const size = Record.recordHeaderSize + payload.length
+    yield* cut
     yield* makeRoom(size)
-    if (
-      writer !== undefined &&
-      writer.segment.entries.length > 0 &&
-      writer.segment.bytes + size > settings.segmentBytes
-    ) {
-      yield* seal
-    }
+    if (writer !== undefined && isFull(writer, size)) yield* seal
     const current = writer ?? (yield* begin)
     const entry: Record.Entry = {
       ...options,
@@ -174,10 +225,10 @@ export const open = Effect.fnUntraced(function* (
     }
     yield* current.file.writeAll(Record.encodeRecord(entry, payload)).pipe(
       Effect.mapError(refused(directory, "write", current.segment.path, size)),
-      // Half a record is no record: cut it off, and let nothing follow it in case that fails too.
-      Effect.tapError(() =>
-        Effect.andThen(Effect.ignore(fs.truncate(current.segment.path, current.segment.bytes)), Effect.ignore(seal))
-      )
+      Effect.tapError(() => {
+        current.torn = true
+        return Effect.ignore(cut)
+      })
     )
     Ledger.append(ledger, current.segment, entry, size)
     counters.appended++
@@ -210,23 +261,29 @@ export const open = Effect.fnUntraced(function* (
 
   const complete = Effect.fnUntraced(function* (sequence: number) {
     if (Ledger.complete(ledger, sequence) === undefined) return false
-    yield* remember
-    yield* collect
+    yield* Effect.ignore(settle)
     return true
   })
 
+  if (settings.fsync !== "never") {
+    // A program that was killed may have left records that are in the hands of the system only.
+    const last = ledger.segments.at(-1)
+    if (last !== undefined) yield* Effect.ignore(syncFile(fs, last.path))
+  }
+  if (corrupted > 0 || removable() !== undefined) yield* Effect.ignore(settle)
   if (settings.fsync === "interval") {
-    const flushAll = Effect.suspend(() => Effect.ignore(sync(ledger.next - 1)))
-    yield* Effect.forkScoped(Effect.repeat(flushAll, Schedule.spaced(settings.fsyncInterval)))
+    const flushAll = syncing.withPermit(Effect.suspend(() => (writer === undefined ? Effect.void : flush(writer))))
+    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(flushAll), Schedule.spaced(settings.fsyncInterval)))
   }
   yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => {
-      const segment = writer?.segment
-      return Effect.ignore(seal).pipe(
-        Effect.andThen(segment !== undefined && Ledger.isFinished(segment) ? collect : Effect.void),
-        Effect.andThen(ledger.cursor > 0 ? remember : Effect.void)
+    Effect.ignore(cut).pipe(
+      Effect.andThen(Effect.ignore(seal)),
+      Effect.andThen(
+        Effect.suspend(() =>
+          ledger.cursor > 0 || ledger.done.length > 0 || removable() !== undefined ? Effect.ignore(settle) : Effect.void
+        )
       )
-    })
+    )
   )
   return { ledger, counters, append, read, complete, sync }
 })

@@ -157,8 +157,8 @@ export const complete = (ledger: Ledger, sequence: number): Entry | undefined =>
   return found.entry
 }
 
-/** Takes a segment out, whatever is still in it. Returns what was lost by that. */
-export const drop = (ledger: Ledger, segment: Segment): { readonly records: number; readonly items: number } => {
+/** Marks done whatever of a segment is not. Returns what was lost by that. */
+export const evict = (ledger: Ledger, segment: Segment): { readonly records: number; readonly items: number } => {
   let records = 0
   let items = 0
   for (let at = segment.head; at < segment.entries.length; at++) {
@@ -169,12 +169,17 @@ export const drop = (ledger: Ledger, segment: Segment): { readonly records: numb
     Ranges.add(ledger.done, entry.sequence)
     ledger.taken.delete(entry.sequence)
   }
-  ledger.segments.splice(ledger.segments.indexOf(segment), 1)
   ledger.records -= records
   ledger.items -= items
-  ledger.bytes -= segment.bytes
+  advance(ledger, segment)
   moveCursor(ledger)
   return { records, items }
+}
+
+/** Takes a segment out of which all is done. */
+export const drop = (ledger: Ledger, segment: Segment): void => {
+  ledger.segments.splice(ledger.segments.indexOf(segment), 1)
+  ledger.bytes -= segment.bytes
 }
 
 export const isFinished = (segment: Segment): boolean => segment.head === segment.entries.length
@@ -185,7 +190,8 @@ const advance = (ledger: Ledger, segment: Segment): void => {
   }
 }
 
-const moveCursor = (ledger: Ledger): void => {
+/** Only once every segment is known: what is in none of them counts as done. */
+export const moveCursor = (ledger: Ledger): void => {
   const first = oldest(ledger, { taken: true })
   ledger.cursor = Math.max(ledger.cursor, first === undefined ? ledger.next - 1 : first.entry.sequence - 1)
   Ranges.dropThrough(ledger.done, ledger.cursor)

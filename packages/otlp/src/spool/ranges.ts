@@ -37,6 +37,16 @@ export const addRange = (ranges: Ranges, from: number, to: number): void => {
   ranges.splice(start, end - start, [low, high])
 }
 
+export const remove = (ranges: Ranges, value: number): void => {
+  const at = indexOf(ranges, value)
+  const range = ranges[at]
+  if (range === undefined || range[0] > value) return
+  const left: Ranges = []
+  if (range[0] < value) left.push([range[0], value - 1])
+  if (value < range[1]) left.push([value + 1, range[1]])
+  ranges.splice(at, 1, ...left)
+}
+
 /** Forgets every number up to and including `value`. */
 export const dropThrough = (ranges: Ranges, value: number): void => {
   const first = ranges[0]

@@ -34,20 +34,22 @@ export const recover = Effect.fnUntraced(function* (
     ledger.next = Math.max(ledger.next, cursor.next, (ledger.done.at(-1)?.[1] ?? 0) + 1)
   }
 
-  const owed = (from: number, to: number): number => Ledger.owed(ledger, from, to)
+  const lost: Ranges.Ranges = []
+  const lose = (from: number, to: number): number => {
+    if (from < to) Ranges.addRange(lost, from, to - 1)
+    return Ledger.owed(ledger, from, to)
+  }
 
-  let corrupted = 0
   /** The sequence that must come next if no segment is missing; unknown until something tells it. */
   let expected = cursor === undefined ? undefined : cursor.done + 1
   for (const { first, path } of segments) {
     const bytes = yield* fs.readFile(path).pipe(Effect.mapError(refused(directory, "read", path)))
-    const found = scan(bytes, first, owed)
+    const found = scan(bytes, first, lose)
     if (found.header === "newer") {
       return yield* SpoolError.from(new SpoolCorrupt({ path, what: "it was written by a newer version" }))
     }
-    if (expected !== undefined) corrupted += owed(expected, first)
+    if (expected !== undefined) lose(expected, first)
     expected = Math.max(expected ?? 0, found.next)
-    corrupted += found.corrupted
     ledger.next = Math.max(ledger.next, found.next)
     if (found.entries.length === 0) {
       yield* found.corrupted === 0 ? remove(fs, path) : setAside(fs, directory, path)
@@ -56,13 +58,18 @@ export const recover = Effect.fnUntraced(function* (
     Ledger.addSegment(ledger, { first, path, entries: found.entries as Array<Entry>, bytes: bytes.length })
   }
   // What the cursor knows of and no segment has: the end of the last one, or all of them.
-  if (expected !== undefined) corrupted += owed(expected, ledger.next)
-  // Only now: with a segment still unread, dropping one would take all that is in the unread for done. And only from the
-  // front: a hole in the middle would look like a lost segment the next time.
-  for (let [oldest] = ledger.segments; oldest !== undefined && Ledger.isFinished(oldest); [oldest] = ledger.segments) {
-    Ledger.drop(ledger, oldest)
-    yield* remove(fs, oldest.path)
+  if (expected !== undefined) lose(expected, ledger.next)
+  if (lost.length > 0) {
+    for (const { entries } of ledger.segments) for (const { sequence } of entries) Ranges.remove(lost, sequence)
   }
+  // What is lost is done, so that it is counted now and never again.
+  let corrupted = 0
+  for (const [from, to] of lost) {
+    corrupted += Ledger.owed(ledger, from, to + 1)
+    Ranges.addRange(ledger.done, from, to)
+  }
+  // Only now: with a segment still unread, all that is in the unread would be taken for done.
+  Ledger.moveCursor(ledger)
   return { ledger, corrupted }
 })
 

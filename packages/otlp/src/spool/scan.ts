@@ -120,14 +120,15 @@ export const scan = (
           at = ahead.at
           continue
         }
-        if (to <= size && (follows || !fits(to))) {
-          lose(to)
-          continue
-        }
         // A record that claims more bytes than there are, or a tail of zeros that the file system left after a power
         // cut, was being written; anything else was there once.
         torn = to > size || isZero(bytes, at)
-        if (!torn) lose(at)
+        if (torn) break
+        if (follows || !fits(to)) {
+          lose(to)
+          continue
+        }
+        lose(at)
         break
       }
     }

@@ -45,7 +45,7 @@ export interface Stats {
   readonly forgotten: number
   /** Evicted to make room. */
   readonly dropped: { readonly records: number; readonly items: number }
-  /** Records that were there and cannot be read any more. */
+  /** Records that were there and cannot be read any more. Each is counted once, however often the spool is opened. */
   readonly corrupted: number
 }
 
@@ -53,8 +53,9 @@ export interface Stats {
 export interface Service {
   /**
    * Stores a record. Fails with `SpoolFull` when there is no room (`onFull: "reject"`, a full disk, or a record that is
-   * larger than the whole spool), with `SpoolUnavailable` when the disk refuses. After a failure nothing of the record
-   * remains, and the next append starts in a new segment, so that the spool recovers by itself once the disk does.
+   * larger than the whole spool), with `SpoolUnavailable` when the disk refuses, or the spool is closed. After a failure
+   * nothing of the record remains. If the disk refuses that, too, nothing is stored behind it before it is cut off, and
+   * only a program that dies before that may find it again. The spool recovers by itself once the disk does.
    */
   readonly append: (payload: Uint8Array, options: AppendOptions) => Effect.Effect<Entry, SpoolError>
   /** The oldest record that nobody has taken. */

@@ -4,7 +4,7 @@ import * as Ranges from "../../src/spool/ranges.ts"
 
 const op = fc.oneof(
   fc.record({ op: fc.constant("add" as const), from: fc.nat(60), more: fc.nat(5) }),
-  fc.record({ op: fc.constant("dropThrough" as const), from: fc.nat(60), more: fc.constant(0) })
+  fc.record({ op: fc.constantFrom("dropThrough" as const, "remove"), from: fc.nat(60), more: fc.constant(0) })
 )
 
 it("ranges are the set of their numbers, in the fewest pairs", () => {
@@ -16,6 +16,9 @@ it("ranges are the set of their numbers, in the fewest pairs", () => {
         if (op === "add") {
           Ranges.addRange(ranges, from, from + more)
           for (let value = from; value <= from + more; value++) model.add(value)
+        } else if (op === "remove") {
+          Ranges.remove(ranges, from)
+          model.delete(from)
         } else {
           Ranges.dropThrough(ranges, from)
           for (const value of model) if (value <= from) model.delete(value)

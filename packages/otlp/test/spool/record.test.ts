@@ -228,14 +228,16 @@ describe("a segment", () => {
     assert.deepInclude(found, { torn: true, corrupted: 0, next: 2 })
   })
 
-  it("takes a tail of zeros, which a power cut leaves behind, for a torn one", () => {
+  it("takes a tail of zeros, however short, which a power cut leaves behind, for a torn one", () => {
     const whole = segment(1, [ascii("aaaa")])
-    const bytes = new Uint8Array(whole.length + 4096)
-    bytes.set(whole)
-    const found = scan(bytes, 1)
-    assert.strictEqual(found.entries.length, 1)
-    assert.isTrue(found.torn)
-    assert.strictEqual(found.corrupted, 0)
+    for (const zeros of [1, recordHeaderSize, recordHeaderSize + 1, 2 * recordHeaderSize, 4096]) {
+      const bytes = new Uint8Array(whole.length + zeros)
+      bytes.set(whole)
+      const found = scan(bytes, 1)
+      assert.strictEqual(found.entries.length, 1)
+      assert.isTrue(found.torn)
+      assert.strictEqual(found.corrupted, 0, `${zeros}`)
+    }
     assert.strictEqual(scan(new Uint8Array(4096), 1).header, "torn")
   })
 
