@@ -59,18 +59,25 @@ describe("a retry around a breaker", () => {
     })
   )
 
-  it.effect("waits for exactly the breaker's retryAfter when it has the time, and is the probe", () =>
-    Effect.gen(function* () {
-      const dep = yield* dependency({ value: "up", failures: 5, failure })
-      const breaker = yield* CircuitBreaker.make({ name: "inner" })
-      const policy = Retry.make({ attempts: Infinity, backoff: Backoff.none, maxElapsed: "2 minutes" })
-      const fiber = yield* dep.call.pipe(CircuitBreaker.protect(breaker), Retry.retry(policy), Effect.forkChild)
-      yield* TestClock.adjust("59999 millis")
-      assert.strictEqual(dep.calls, 5)
-      yield* TestClock.adjust("1 millis")
-      assert.strictEqual(yield* Fiber.join(fiber), "up")
-      assert.deepStrictEqual(dep.instants, [0, 0, 0, 0, 0, 60_000])
-    })
+  it.effect(
+    "that is asked to wait waits for exactly the breaker's retryAfter when it has the time, and is the probe",
+    () =>
+      Effect.gen(function* () {
+        const dep = yield* dependency({ value: "up", failures: 5, failure })
+        const breaker = yield* CircuitBreaker.make({ name: "inner" })
+        const policy = Retry.make({
+          attempts: Infinity,
+          backoff: Backoff.none,
+          maxElapsed: "2 minutes",
+          openCircuit: "wait"
+        })
+        const fiber = yield* dep.call.pipe(CircuitBreaker.protect(breaker), Retry.retry(policy), Effect.forkChild)
+        yield* TestClock.adjust("59999 millis")
+        assert.strictEqual(dep.calls, 5)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* Fiber.join(fiber), "up")
+        assert.deepStrictEqual(dep.instants, [0, 0, 0, 0, 0, 60_000])
+      })
   )
 })
 

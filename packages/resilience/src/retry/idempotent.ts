@@ -2,8 +2,8 @@ import { Context } from "effect"
 
 /**
  * Whether doing the work twice is as good as once, as far as anybody has said. `false` keeps every `Retry` below from
- * repeating what the callee may have done, an unwanted result of it included; rejections of an open circuit or a full
- * bulkhead are still retried, because nobody was asked. Default: `undefined`, each policy decides by the failure alone. Set it with `Retry.idempotent`.
+ * repeating what the callee may have done, an unwanted result of it included; rejections of a full bulkhead,
+ * and of an open circuit where they are waited for, are still retried, because nobody was asked. Default: `undefined`, each policy decides by the failure alone. Set it with `Retry.idempotent`.
  *
  * @example
  * ```ts

@@ -23,6 +23,8 @@ export interface Plan {
   readonly attempts: number
   readonly backoff: Backoff | Schedule.Schedule<unknown, never, never, unknown>
   readonly maxElapsed: number
+  /** `undefined` leaves it to `when`, if there is one. */
+  readonly openCircuit: "fail" | "wait" | undefined
   readonly when: ((failure: unknown, code: string) => boolean) | undefined
   readonly unwanted: ((value: unknown) => boolean) | undefined
   readonly discard: ((value: unknown) => Any) | undefined

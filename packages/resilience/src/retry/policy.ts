@@ -55,10 +55,16 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
    */
   readonly maxElapsed?: Duration.Input | undefined
   /**
-   * Which failures are retried: a predicate, or a list of tags and codes. Default: those whose declaration says `transient` or `throttled`. A rejection by an open
-   * circuit is retried only when `maxElapsed` or a `Deadline` sets an end that its wait can fit into.
+   * Which failures are retried: a predicate, or a list of tags and codes. Default: those whose declaration says `transient` or
+   * `throttled`, the rejection by an open circuit excepted.
    */
   readonly when?: ((failure: E) => boolean) | ReadonlyArray<string> | undefined
+  /**
+   * What becomes of a rejection by an open circuit: `"fail"` gives it to the caller at once, `"wait"` retries it after its
+   * `retryAfter`, where `maxElapsed` or a `Deadline` sets an end that this wait fits into. It goes before `when`. Default: as
+   * `when` says, or else `"fail"`.
+   */
+  readonly openCircuit?: "fail" | "wait" | undefined
   /**
    * Which results are retried, too. When nothing allows another attempt, the caller gets the last one. Default: none.
    */
@@ -93,6 +99,7 @@ const table: Table<Options<unknown, unknown, "original">> = {
   backoff: guarded("a Backoff or a Schedule", (u): u is unknown => isBackoff(u) || Schedule.isSchedule(u)),
   maxElapsed: positive,
   when: predicateOrNames,
+  openCircuit: oneOf("fail", "wait"),
   unwanted: functionOf("of the result"),
   discard: functionOf("from a result to an effect"),
   budget: guarded("a RetryBudget", (u): u is RetryBudget => Predicate.hasProperty(u, BudgetId)),
@@ -109,6 +116,7 @@ export const forms: Forms<Options<unknown, never, "original" | "wrap">> = {
   backoff: backoff({ base: "100 millis", jitter: "full", cap: "20 seconds" }),
   maxElapsed: duration,
   when: texts,
+  openCircuit: text,
   unwanted: inCode,
   discard: inCode,
   budget: inCode,
@@ -132,6 +140,7 @@ export const planOf = (at: At, options: AnyOptions): Plan => {
     attempts: options.attempts ?? 3,
     backoff: (options.backoff ?? defaultBackoff) as Plan["backoff"],
     maxElapsed: options.maxElapsed === undefined ? Infinity : Duration.toMillis(options.maxElapsed),
+    openCircuit: options.openCircuit,
     when: typeof when === "object" ? (failure, code) => isNamed(when, failure, code) : (when as Plan["when"]),
     unwanted: options.unwanted as Plan["unwanted"],
     discard: options.discard as Plan["discard"],

@@ -168,18 +168,19 @@ export class Run {
     cause: Cause.Cause<unknown>,
     fiber: AnyFiber
   ): boolean {
-    const { guardNested, maxElapsed, when } = this.plan
+    const { guardNested, maxElapsed, openCircuit, when } = this.plan
     if (guardNested && Context.getOption(Cause.annotations(cause), GivenUp)._tag === "Some") {
       spanEvent(fiber, "resilience.retry.nested", { "error.type": declared.code })
       return false
     }
     // Whoever was not asked has done nothing, so asking again repeats nothing.
     if (declared.health !== "ignored" && fiber.getRef(Idempotent) === false) return false
-    if (when !== undefined) return when(failure, declared.code)
-    if (isRejection(failure)) {
+    if ((when === undefined || openCircuit !== undefined) && isRejection(failure)) {
+      if (openCircuit !== "wait") return false
       const ends = maxElapsed !== Infinity || this.endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
       return ends && Classifier.retryAfterOf(failure) !== undefined
     }
+    if (when !== undefined) return when(failure, declared.code)
     return declared.retry !== "never"
   }
 

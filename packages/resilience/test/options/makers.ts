@@ -50,6 +50,7 @@ export const makers = [
       backoff: [[...strangers, 1, "1 second"], "must be a Backoff or a Schedule"],
       maxElapsed: positive,
       when,
+      openCircuit: choice("fail", "wait"),
       unwanted: func("of the result"),
       discard: func("from a result to an effect"),
       budget: [[...strangers, 1], "must be a RetryBudget"],

@@ -165,6 +165,30 @@ describe("a pipeline", () => {
   )
 })
 
+it.effect.each([
+  ["http", Policy.http, 100],
+  ["database", Policy.database, 5]
+] as ReadonlyArray<readonly [string, Policy.Options, number]>)(
+  "L6 the preset %s rejects every caller at once while its circuit is open",
+  ([name, preset, failures]) =>
+    Effect.gen(function* () {
+      const policy = yield* Policy.make(name, preset)
+      const dep = yield* dependency({ value: 1, failures: Infinity, failure })
+      const call = Policy.protect(dep.call, policy)
+      const callers = Array.from({ length: failures }, () => call)
+      yield* Effect.forkChild(Effect.all(callers, { concurrency: "unbounded", mode: "result" }))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* policy.circuitBreaker!.state, "open")
+      const before = dep.calls
+      for (let i = 0; i < 100; i++) {
+        const startedAt = yield* Clock.currentTimeMillis
+        const error = yield* Effect.flip(call)
+        assert.deepStrictEqual([error._tag, (yield* Clock.currentTimeMillis) - startedAt], ["CircuitOpen", 0])
+      }
+      assert.strictEqual(dep.calls, before)
+    })
+)
+
 it.effect("a pipeline without a total time obeys the deadline around it", () =>
   Effect.gen(function* () {
     yield* TestClock.adjust("1 hour")
@@ -235,7 +259,8 @@ describe("the fused stack and the same stages around each other", () => {
         attempts: fc.integer({ min: 1, max: 4 }),
         backoff: fc.constantFrom(Backoff.none, Backoff.constant("1 second"), Backoff.linear("700 millis")),
         exhausted: fc.constantFrom("original" as const, "wrap" as const),
-        when: fc.constantFrom(undefined, always)
+        when: fc.constantFrom(undefined, always),
+        openCircuit: fc.constantFrom(undefined, "wait" as const)
       }),
       { nil: undefined }
     ),
@@ -411,7 +436,13 @@ describe("the fused stack and the same stages around each other", () => {
                     ["ok", 3000]
                   ],
                   timeout: "4 seconds",
-                  retry: { attempts: 2, backoff: Backoff.constant("1 second"), exhausted: "original", when: undefined },
+                  retry: {
+                    attempts: 2,
+                    backoff: Backoff.constant("1 second"),
+                    exhausted: "original",
+                    when: undefined,
+                    openCircuit: undefined
+                  },
                   circuitBreaker: undefined,
                   attemptTimeout: undefined,
                   deadline: undefined
@@ -425,7 +456,13 @@ describe("the fused stack and the same stages around each other", () => {
                     ["ok", 9000]
                   ],
                   timeout: undefined,
-                  retry: { attempts: 3, backoff: Backoff.none, exhausted: "original", when: undefined },
+                  retry: {
+                    attempts: 3,
+                    backoff: Backoff.none,
+                    exhausted: "original",
+                    when: undefined,
+                    openCircuit: undefined
+                  },
                   circuitBreaker: { trip: CircuitBreaker.consecutive(1), openFor: "5 seconds", classify: undefined },
                   attemptTimeout: "2 seconds",
                   deadline: 9000

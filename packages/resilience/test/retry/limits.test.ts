@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Failure, Reasons } from "@holdfast/core"
-import { Backoff, Retry } from "@holdfast/resilience"
+import { Backoff, Deadline, Retry } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
 import { Duration, Effect, Exit, Fiber, Random, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -73,14 +73,34 @@ describe("Retry limits", () => {
   const open = () =>
     Failure.stackless(Reasons.CircuitOpen, { circuit: "db", state: "open", retryAfter: Duration.seconds(30) })
 
-  it.effect("does not retry the rejection of an open circuit when nothing limits the wait", () =>
+  const refused = (options: Retry.Options<unknown, never, "original">) =>
     Effect.gen(function* () {
-      const dep = yield* dependency({ value: 1, failures: Infinity, failure: open })
-      const error = yield* Effect.flip(
-        dep.call.pipe(Retry.retry(Retry.make({ attempts: 4, backoff: Backoff.constant(100) })))
-      )
-      assert.strictEqual(error._tag, "CircuitOpen")
-      assert.strictEqual(dep.calls, 1)
+      const dep = yield* dependency({ value: 1, failures: 1, failure: open })
+      yield* exitAfter("1 hour", dep.call.pipe(Retry.retry({ backoff: Backoff.none, maxHint: 0, ...options })))
+      return dep.instants
+    })
+
+  it.effect("L6 gives the rejection of an open circuit to the caller at once, however much time there is", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* refused({}), [0])
+      assert.deepStrictEqual(yield* refused({ maxElapsed: "1 hour" }), [0])
+      assert.deepStrictEqual(yield* refused({}).pipe(Deadline.within("2 hours")), [0])
+    })
+  )
+
+  it.effect("has openCircuit say what becomes of a rejection, whatever when wants, and when where it does not", () =>
+    Effect.gen(function* () {
+      const [never, always] = [() => false, () => true]
+      const maxElapsed = "1 hour"
+      assert.deepStrictEqual(yield* refused({ maxElapsed, when: never, openCircuit: "wait" }), [0, 30_000])
+      assert.deepStrictEqual(yield* refused({ maxElapsed, when: always, openCircuit: "fail" }), [0])
+      assert.deepStrictEqual(yield* refused({ when: ["CircuitOpen"] }), [0, 30_000])
+    })
+  )
+
+  it.effect("does not wait for an open circuit when nothing limits the wait", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* refused({ openCircuit: "wait" }), [0])
     })
   )
 
@@ -88,25 +108,20 @@ describe("Retry limits", () => {
     Effect.gen(function* () {
       const isolated = () => Failure.stackless(Reasons.CircuitOpen, { circuit: "db", state: "isolated" })
       const dep = yield* dependency({ value: 1, failures: 1, failure: isolated })
-      yield* Effect.flip(dep.call.pipe(Retry.retry({ backoff: Backoff.none, maxElapsed: "1 hour" })))
+      yield* Effect.flip(
+        dep.call.pipe(Retry.retry({ backoff: Backoff.none, maxElapsed: "1 hour", openCircuit: "wait" }))
+      )
       assert.strictEqual(dep.calls, 1)
     })
   )
 
-  it.effect("waits out an open circuit when its retryAfter fits, and gives up at once when it does not", () =>
-    Effect.gen(function* () {
-      const calls = (maxElapsed: Duration.Input) =>
-        Effect.gen(function* () {
-          const dep = yield* dependency({ value: 1, failures: 1, failure: open })
-          yield* exitAfter(
-            "1 hour",
-            dep.call.pipe(Retry.retry(Retry.make({ backoff: Backoff.none, maxElapsed, maxHint: 0 })))
-          )
-          return dep.instants
-        })
-      assert.deepStrictEqual(yield* calls("31 seconds"), [0, 30_000])
-      assert.deepStrictEqual(yield* calls("30 seconds"), [0])
-    })
+  it.effect(
+    "waits out an open circuit, if asked to, when its retryAfter fits, and gives up at once when it does not",
+    () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* refused({ openCircuit: "wait", maxElapsed: "31 seconds" }), [0, 30_000])
+        assert.deepStrictEqual(yield* refused({ openCircuit: "wait", maxElapsed: "30 seconds" }), [0])
+      })
   )
 })
 
