@@ -81,9 +81,9 @@ const makeAt = (at: At, options: Scheduled<Options>): Effect.Effect<CircuitBreak
       const breaker = new Single(new Shell(options), Machine.make(settings))
       // The registry of metrics outlives its breakers, and must not keep them.
       const circuit = new WeakRef(breaker.circuit)
-      breaker.shell.observer.register(fiber, (state, now) => {
+      breaker.shell.observer.register(fiber, (state, now, draw) => {
         const alive = circuit.deref()
-        return alive !== undefined && Machine.stateAt(alive, now) === state ? 1 : 0
+        return alive !== undefined && Machine.stateAt(alive, now, draw) === state ? 1 : 0
       })
       return Effect.succeed(breaker)
     })

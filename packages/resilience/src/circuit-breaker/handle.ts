@@ -1,12 +1,12 @@
 import type { ConfigError, Reasons } from "@holdfast/core"
-import { placeOf, refusing, under } from "@holdfast/core/options"
+import { checkOne, placeOf, refusing, under } from "@holdfast/core/options"
 import { Clock, Effect, Function, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
 import * as Control from "./control.ts"
 import * as Machine from "./machine.ts"
 import type { Transition } from "./transition.ts"
-import type { Options } from "./options.ts"
+import { type Options, table } from "./options.ts"
 import type { Registry } from "./registry.ts"
 import { decodeScheduled, type Scheduled } from "./schedule.ts"
 import type { Event, Health, Shell } from "./shell.ts"
@@ -24,9 +24,9 @@ export interface CircuitBreaker extends Guard {
   /**
    * Hands the circuit to an operator, until the next mode: `isolated` lets nothing through, `disabled` lets everything
    * through and looks at nothing, `metrics_only` lets everything through and counts, `automatic` gives it back, fresh. An
-   * isolation goes before every mode.
+   * isolation goes before every mode. Anything else is refused.
    */
-  readonly setMode: (mode: Machine.Mode) => Effect.Effect<void>
+  readonly setMode: (mode: Machine.Mode) => Effect.Effect<void, ConfigError.InvalidValue>
   /** Closes the circuit and forgets what it saw. An isolation and a mode stay. */
   readonly reset: Effect.Effect<void>
   /** How it is doing. */
@@ -97,11 +97,14 @@ export abstract class Handle implements CircuitBreaker, Guarding {
     )
   }
 
-  setMode(mode: Machine.Mode): Effect.Effect<void> {
-    return this.#control(
-      (circuit, now, draw, steps) => Control.setMode(circuit, mode, now, draw, steps),
-      Function.constVoid,
-      true
+  setMode(mode: Machine.Mode): Effect.Effect<void, ConfigError.InvalidValue> {
+    return Effect.andThen(
+      refusing(() => checkOne(under(placeOf("CircuitBreaker", this.name), "setMode"), table.mode, mode)),
+      this.#control(
+        (circuit, now, draw, steps) => Control.setMode(circuit, mode, now, draw, steps),
+        Function.constVoid,
+        true
+      )
     )
   }
 

@@ -73,7 +73,7 @@ export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker,
       )
     return yield* Effect.withFiber((fiber) => {
       const alive = new WeakRef(registry)
-      shell.observer.register(fiber, (state, now) => alive.deref()?.count(state, now) ?? 0)
+      shell.observer.register(fiber, (state, now, draw) => alive.deref()?.count(state, now, draw) ?? 0)
       return Effect.succeed<KeyedCircuitBreaker>({
         name: rest.name,
         get: (key) => new KeyHandle(shell, registry, key),

@@ -62,6 +62,8 @@ export interface Trouble {
   probeDeadline: number
   isolations: number
   mode: Mode
+  /** What moved when somebody only looked, for the next event to tell of. */
+  untold: ReadonlyArray<Step> | undefined
 }
 
 export interface Circuit {
@@ -103,7 +105,8 @@ export const troubleOf = (self: Circuit): Trouble =>
     inFlight: 0,
     probeDeadline: 0,
     isolations: 0,
-    mode: "automatic"
+    mode: "automatic",
+    untold: undefined
   })
 
 /** Into another state, with nothing remembered of the one before. */
@@ -160,6 +163,11 @@ const hasSlot = ({ settings }: Circuit, { bad, inFlight, ok }: Trouble): boolean
  * run too long are slow.
  */
 export const settle = (self: Circuit, now: number, draw: Draw, steps: Array<Step>): void => {
+  const untold = self.trouble?.untold
+  if (untold !== undefined) {
+    self.trouble!.untold = undefined
+    steps.push(...untold)
+  }
   for (;;) {
     const { tally, trouble } = self
     switch (self.state) {
@@ -186,12 +194,22 @@ export const settle = (self: Circuit, now: number, draw: Draw, steps: Array<Step
   }
 }
 
-/** The state at `now` for somebody who only looks: nothing moves. */
-export const stateAt = (self: Circuit, now: number): State => {
-  const { state, trouble } = self
-  if (state === "open" && now >= trouble!.openUntil) return "half_open"
-  if (state === "half_open" && !hasSlot(self, trouble!) && now >= trouble!.probeDeadline) return "open"
-  return state
+/**
+ * The state at `now` for somebody who only looks, and has nobody to tell. The circuit does move: an open time that is drawn
+ * is known to no one before. What moved is told of by the next event.
+ */
+export const stateAt = (self: Circuit, now: number, draw: Draw): State => {
+  const steps: Array<Step> = []
+  for (let isSettled = false; !isSettled;) {
+    try {
+      settle(self, now, draw, steps)
+      isSettled = true
+    } catch {
+      // A rule of the application's own may throw at a transition. The circuit has moved all the same.
+    }
+  }
+  if (steps.length > 0) self.trouble!.untold = steps
+  return self.state
 }
 
 /** Whether nothing but counts would be lost with the circuit: it is closed, and has recovered from what was before. */
@@ -208,11 +226,12 @@ export const idleSince = (self: Circuit): number | undefined => {
 
 /** Whether a call at `now` is rejected with nothing else to do. The cheap question of an outage. */
 export const rejects = (self: Circuit, now: number): boolean => {
-  switch (self.state) {
+  const { state, trouble } = self
+  switch (state) {
     case "open":
-      return now < self.trouble!.openUntil
+      return now < trouble!.openUntil && trouble!.untold === undefined
     case "half_open":
-      return !hasSlot(self, self.trouble!) && now < self.trouble!.probeDeadline
+      return !hasSlot(self, trouble!) && now < trouble!.probeDeadline
     case "isolated":
       return true
     default:

@@ -1,4 +1,5 @@
-import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Random, Stream } from "effect"
+import type { Draw } from "../backoff/formulas.ts"
 import { Listener, tell } from "../events/event.ts"
 import { Counters } from "../internal/counters.ts"
 import { type AnyFiber, monotonicMillis, nowOf, spanEvent } from "../internal/fiber.ts"
@@ -46,7 +47,7 @@ export class Observer {
    * Series that are read when somebody asks: a rejection costs no more than a count, and the states can never disagree with
    * the circuit. A later breaker of the same name takes them over.
    */
-  register(fiber: AnyFiber, count?: (state: State, now: number) => number): void {
+  register(fiber: AnyFiber, count?: (state: State, now: number, draw: Draw) => number): void {
     this.#counter(
       "rejections",
       "Calls that an open, half-open or isolated circuit refused",
@@ -66,7 +67,11 @@ export class Observer {
         attributes: { name: this.circuit, state }
       })
       Metric.registerUnsafe(gauge, fiber.context, {
-        get: (context) => ({ value: count(state, monotonicMillis(Context.get(context, Clock.Clock))) }),
+        get: (context) => {
+          const random = Context.get(context, Random.Random)
+          const now = monotonicMillis(Context.get(context, Clock.Clock))
+          return { value: count(state, now, () => random.nextDoubleUnsafe()) }
+        },
         update: Function.constVoid,
         modify: Function.constVoid
       })

@@ -1,3 +1,4 @@
+import type { Draw } from "../backoff/formulas.ts"
 import * as Machine from "./machine.ts"
 
 /** Entries that one new key looks at for room. Bounds the work of a call when almost nothing may be forgotten. */
@@ -60,10 +61,10 @@ export class Registry {
     return [...this.#circuits]
   }
 
-  count(state: Machine.State, now: number): number {
+  count(state: Machine.State, now: number, draw: Draw): number {
     let found = 0
     for (const circuit of this.#circuits.values()) {
-      if (!this.#isExpired(circuit, now) && Machine.stateAt(circuit, now) === state) found++
+      if (!this.#isExpired(circuit, now) && Machine.stateAt(circuit, now, draw) === state) found++
     }
     return found
   }

@@ -64,9 +64,15 @@ export class Shell {
     return Effect.withFiber((fiber) => {
       const steps: Array<Machine.Step> = []
       const now = nowOf(fiber)
-      event(circuit, now, drawOf(fiber), steps)
-      const value = view(now)
-      return steps.length === 0 ? Effect.succeed(value) : Effect.as(this.observer.transitioned(steps, key), value)
+      // A custom rule for opening is the application's own function, and may throw when it is to forget.
+      let result: Effect.Effect<A>
+      try {
+        event(circuit, now, drawOf(fiber), steps)
+        result = Effect.succeed(view(now))
+      } catch (error) {
+        result = Effect.die(error)
+      }
+      return steps.length === 0 ? result : Effect.andThen(this.observer.transitioned(steps, key), result)
     })
   }
 
@@ -182,9 +188,13 @@ export class Shell {
       startedAt = nowOf(fiber)
       judge = this.judge
       const steps: Array<Machine.Step> = []
-      generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
-      const next: Effect.Effect<A, E | Reasons.CircuitOpen, R> =
-        generation < 0 ? this.#reject(fiber, circuit, key, startedAt) : self
+      let next: Effect.Effect<A, E | Reasons.CircuitOpen, R>
+      try {
+        generation = Machine.acquire(circuit, startedAt, drawOf(fiber), steps)
+        next = generation < 0 ? this.#reject(fiber, circuit, key, startedAt) : self
+      } catch (error) {
+        next = Effect.die(error)
+      }
       return steps.length === 0 ? next : Effect.andThen(this.observer.transitioned(steps, key), next)
     })
     return Effect.withFiber((fiber) =>

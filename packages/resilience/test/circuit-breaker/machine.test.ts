@@ -82,10 +82,36 @@ describe("what hangs", () => {
     play(circuit, "F")
     Machine.acquire(circuit, 100, draw, [])
     Machine.acquire(circuit, 130, draw, [])
-    assert.deepStrictEqual([Machine.stateAt(circuit, 179), Machine.stateAt(circuit, 180)], ["half_open", "open"])
+    assert.deepStrictEqual(
+      [Machine.stateAt(circuit, 179, draw), Machine.stateAt(circuit, 180, draw)],
+      ["half_open", "open"]
+    )
     const steps: Array<Machine.Step> = []
     Machine.settle(circuit, 500, draw, steps)
     assert.deepInclude(steps[0], { to: "open", at: 180, reason: "probes_hung" })
+  })
+
+  it("looks the same to whoever only looks as to whoever calls, at one instant, with a drawn open time", () => {
+    const openFor = { growth: { kind: "constant", base: 100 }, jitter: { kind: "full" }, cap: 100 } as const
+    const circuit = Machine.make(settings({ trip: { kind: "consecutive", failures: 1 }, openFor }))
+    const draws = [0.5, 0.9, 0.1]
+    const next = () => draws.shift()!
+    const steps: Array<Machine.Step> = []
+    Machine.release(circuit, Machine.acquire(circuit, 0, next, steps), 0, "failure", undefined, 0, next, steps)
+    Machine.acquire(circuit, 50, next, steps)
+    const looks = [99, 100, 189, 190].map((now) => Machine.stateAt(circuit, now, next))
+    assert.deepStrictEqual(looks, ["half_open", "open", "open", "half_open"])
+    assert.isFalse(Machine.rejects(circuit, 150))
+    assert.isAtLeast(Machine.acquire(circuit, 190, next, steps), 0)
+    assert.deepStrictEqual(
+      steps.map(({ at, to }) => [to, at]),
+      [
+        ["open", 0],
+        ["half_open", 50],
+        ["open", 100],
+        ["half_open", 190]
+      ]
+    )
   })
 
   it("B2 hangs from the moment on at which other options leave no slot free", () => {
@@ -222,6 +248,7 @@ describe("the machine and a plain model with real timers", () => {
             }
             case "wait":
               model.advance(event.millis)
+              if (event.millis % 3 === 0) assert.strictEqual(Machine.stateAt(circuit, model.now, draw), model.state)
               break
             case "isolate":
               Control.isolate(circuit, model.now, draw, steps)
@@ -251,6 +278,8 @@ describe("the machine and a plain model with real timers", () => {
           const inFlight = circuit.trouble?.inFlight ?? 0
           assert.isTrue(inFlight >= 0 && inFlight <= chosen.concurrent)
           const generation = circuit.generation
+          // Whoever looks sees the state, and whoever comes next hears of it.
+          if (model.now % 2 === 0) assert.strictEqual(Machine.stateAt(circuit, model.now, draw), model.state)
           Machine.settle(circuit, model.now, draw, steps)
           assert.isAtLeast(circuit.generation, generation)
           assert.strictEqual(circuit.state, model.state)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
+import { recordTransitions } from "@holdfast/resilience/testing"
 import { Duration, Effect, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { make, rejectionOf, trip, works } from "./circuit.ts"
@@ -56,6 +57,16 @@ describe("the mode of a circuit", () => {
     })
   )
 
+  it.effect.each(["opn", undefined, null, "closed"])("that is none is refused, and changes nothing: %s", (mode) =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      const error = yield* Effect.flip(breaker.setMode(mode as CircuitBreaker.Mode))
+      assert.strictEqual(error.path, 'CircuitBreaker "db".setMode')
+      assert.include(error.expected, 'must be "automatic" or "isolated"')
+      assert.strictEqual(yield* breaker.state, "closed")
+    })
+  )
+
   it.effect("setting the mode it has changes nothing", () =>
     Effect.gen(function* () {
       const breaker = yield* make()
@@ -88,6 +99,45 @@ describe("what there is to see", () => {
       yield* Effect.scoped(Effect.andThen(breaker.isolate, check("isolated")))
       yield* check("closed")
     })
+  )
+
+  it.effect(
+    "L15 the state gauge agrees with the state when calls or probes hang, and what it saw is told by the next call",
+    () =>
+      Effect.gen(function* () {
+        const hang = (breaker: CircuitBreaker.CircuitBreaker) =>
+          Effect.forkScoped(CircuitBreaker.protect(Effect.never, breaker), { startImmediately: true })
+        const check = (breaker: CircuitBreaker.CircuitBreaker, state: CircuitBreaker.State) =>
+          Effect.gen(function* () {
+            const series = yield* seriesOf(breaker.name, "state")
+            assert.deepStrictEqual(
+              Object.keys(series).filter((name) => series[name] === 1),
+              [state]
+            )
+          })
+        const slow = yield* make({
+          name: "slow",
+          trip: CircuitBreaker.slowRate({ slowerThan: "1 second", window: { calls: 10 } })
+        })
+        const seen = yield* recordTransitions(slow)
+        yield* Effect.replicateEffect(hang(slow), 10)
+        yield* TestClock.adjust("1001 millis")
+        yield* check(slow, "open")
+        assert.strictEqual((yield* rejectionOf(slow)).state, "open")
+        yield* Effect.yieldNow
+        assert.deepStrictEqual(
+          seen.map(({ at, to }) => [to, at]),
+          [["open", 1000]]
+        )
+        const probed = yield* make({ name: "probed", openFor: "1 second", halfOpen: { maxWait: "10 seconds" } })
+        yield* trip(probed, 5)
+        yield* TestClock.adjust("1 second")
+        yield* hang(probed)
+        yield* TestClock.adjust("20 seconds")
+        yield* check(probed, "half_open")
+        assert.strictEqual(yield* probed.state, "half_open")
+        yield* check(probed, "half_open")
+      })
   )
 
   it.effect("health says the state, the counts, and when to come back", () =>

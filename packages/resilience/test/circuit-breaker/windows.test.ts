@@ -306,6 +306,35 @@ describe("several rules", () => {
     })
   )
 
+  it.effect(
+    "may be the application's own, and one that cannot forget loses no transition that somebody notices first",
+    () =>
+      Effect.gen(function* () {
+        const oops = new Error("oops")
+        const clear = () => {
+          throw oops
+        }
+        const sticky = CircuitBreaker.custom({
+          name: "sticky",
+          make: () => ({ record: ({ failed }) => failed, clear })
+        })
+        const notice = (what: (breaker: CircuitBreaker.CircuitBreaker) => Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function* () {
+            const breaker = yield* make({ trip: sticky })
+            yield* Effect.exit(CircuitBreaker.protect(failure(), breaker))
+            yield* TestClock.adjust("60 seconds")
+            const { exit, of } = yield* recorded(what(breaker))
+            assert.deepStrictEqual(exit, Exit.die(oops))
+            return of("CircuitTransition").map(({ from, to }) => [from, to])
+          })
+        const halfOpened = [["open", "half_open"]]
+        assert.deepStrictEqual(yield* notice(({ state }) => state), halfOpened)
+        assert.deepStrictEqual(yield* notice(({ health }) => health), halfOpened)
+        assert.deepStrictEqual(yield* notice(({ snapshot }) => snapshot), halfOpened)
+        assert.deepStrictEqual(yield* notice((breaker) => CircuitBreaker.protect(works, breaker)), halfOpened)
+      })
+  )
+
   it.effect("may be the application's own, and one that hands the circuit to an operator has not opened it, too", () =>
     Effect.gen(function* () {
       const breaker: CircuitBreaker.CircuitBreaker = yield* make({
