@@ -65,45 +65,38 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
   const rest = { ...(attempt ?? total)!, isPart: true }
   const isTimed = total !== undefined || (retry !== undefined && (retry.wrap || retry.maxElapsed !== Infinity))
   // Made once, and asked by every attempt of every call.
-  const once = (fiber: AnyFiber, work: Any, ends: number, now: number, running?: Limit.Running): Any => {
+  const once = (fiber: AnyFiber, work: Any, ends: number, now: number, whole?: Limit.Total): Any => {
     let call = work
     const left = ends - now
-    if (total === undefined) {
-      if (attempt !== undefined) call = Limit.run(fiber, work, attempt, Math.min(attempt.after, left))
-    } else {
+    if (total !== undefined) {
       const isOwn = attempt !== undefined && attempt.after < left
-      call = isOwn
-        ? Limit.run(fiber, work, attempt, attempt.after, running?.isRunning === true ? undefined : running)
-        : Limit.run(fiber, work, rest, left, running)
-    }
+      call = Limit.run(fiber, work, isOwn ? attempt : rest, isOwn ? attempt.after : left, whole)
+    } else if (attempt !== undefined) call = Limit.run(fiber, work, attempt, Math.min(attempt.after, left))
     return breaker === undefined ? call : breaker.shell.run(fiber, breaker.circuit, undefined, call)
   }
-  const retried = (fiber: AnyFiber, work: Any, ends: number, startedAt: number, endsAt: number): Any => {
-    const running = total === undefined ? undefined : { isRunning: false }
+  const retried = (fiber: AnyFiber, work: Any, ends: number, startedAt: number, whole?: Limit.Total): Any => {
     // The first attempt is run by the fiber that is here already; another one finds its own instant.
     const again = () =>
-      Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), running))
+      Effect.withFiber<unknown, unknown, unknown>((fiber) => once(fiber, work, ends, nowOf(fiber), whole))
     const shared = retry!.budget === undefined ? fiber.getRef(RetryBudget) : undefined
     const budget = shared === undefined ? retry!.budget : budgetOf(shared)
-    if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, endsAt, running).counted(budget)
-    return Effect.catchCause(once(fiber, work, ends, startedAt, running), (cause) =>
-      new Run(again(), retry!, undefined, startedAt, endsAt, running).failed(cause, fiber)
+    if (budget !== undefined) return new Run(again(), retry!, budget, startedAt, whole).counted(budget)
+    return Effect.catchCause(once(fiber, work, ends, startedAt, whole), (cause) =>
+      new Run(again(), retry!, undefined, startedAt, whole).failed(cause, fiber)
     )
   }
   return (fiber, self) => {
     const outer = fiber.getRef(Deadline) ?? Infinity
     const startedAt = isTimed || outer !== Infinity ? nowOf(fiber) : 0
     if (total === undefined) {
-      return retry === undefined
-        ? once(fiber, self, outer, startedAt)
-        : retried(fiber, self, outer, startedAt, Infinity)
+      return retry === undefined ? once(fiber, self, outer, startedAt) : retried(fiber, self, outer, startedAt)
     }
     if (outer <= startedAt) return Limit.timedOut(total, outer - startedAt)
     const endsAt = startedAt + total.after
     const isSooner = endsAt < outer
     const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
-    const all = retry === undefined ? once(fiber, work, ends, startedAt) : retried(fiber, work, ends, startedAt, endsAt)
+    const all = (retry === undefined ? once : retried)(fiber, work, ends, startedAt, { endsAt: ends, isRunning: false })
     return isSooner
       ? Limit.named(all, total, total.after, endsAt)
       : Limit.named(all, total, outer - startedAt, Infinity)

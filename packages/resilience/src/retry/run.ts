@@ -7,7 +7,7 @@ import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanAttribute, spanEvent } from "../internal/fiber.ts"
-import type { Running } from "../timeout/limit.ts"
+import type { Total } from "../timeout/limit.ts"
 import { Idempotent } from "./idempotent.ts"
 import type { Plan } from "./plan.ts"
 import { instantOf, type Step, withoutDate } from "./schedule.ts"
@@ -41,11 +41,10 @@ export class Run {
   readonly plan: Plan
   readonly budget: Budget | undefined
   readonly startedAt: number
-  /** When a deadline outside of the policy's sight ends the call, on the monotonic clock. */
-  readonly endsAt: number
+  /** A deadline outside of the policy's sight that ends the call. */
+  readonly total: Total | undefined
   /** The effect with this run as its handler: made once, run once per attempt. */
   readonly attemptNext: Any
-  readonly #total: Running | undefined
   #attempt = 1
   #delays: Delays | undefined
   #step: Step | undefined
@@ -53,19 +52,11 @@ export class Run {
   /** Whether an unwanted result is the caller's, or a failure is not retried any more. */
   #gaveUp = false
 
-  constructor(
-    self: Any,
-    plan: Plan,
-    budget: Budget | undefined,
-    startedAt: number,
-    endsAt = Infinity,
-    total?: Running
-  ) {
-    this.#total = total
+  constructor(self: Any, plan: Plan, budget: Budget | undefined, startedAt: number, total?: Total) {
     this.plan = plan
     this.budget = budget
     this.startedAt = startedAt
-    this.endsAt = endsAt
+    this.total = total
     const onFailure = (cause: Cause.Cause<unknown>) => Effect.withFiber((fiber) => this.failed(cause, fiber))
     const { unwanted } = plan
     this.attemptNext =
@@ -177,7 +168,8 @@ export class Run {
     if (declared.health !== "ignored" && fiber.getRef(Idempotent) === false) return false
     if ((when === undefined || openCircuit !== undefined) && isRejection(failure)) {
       if (openCircuit !== "wait") return false
-      const ends = maxElapsed !== Infinity || this.endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
+      const endsAt = this.total?.endsAt ?? Infinity
+      const ends = maxElapsed !== Infinity || endsAt !== Infinity || leftOf(fiber, 0) !== Infinity
       return ends && Classifier.retryAfterOf(failure) !== undefined
     }
     if (when !== undefined) return when(failure, declared.code)
@@ -204,7 +196,7 @@ export class Run {
     this.plan.retries.add(fiber)
     emit(fiber, () => ({ _tag: "RetryScheduled", name: this.plan.name, attempt, delay, code: spent.code }))
     const again = this.#again(fiber, attempt)
-    if (millis > 0 && this.#total !== undefined) this.#total.isRunning = true
+    if (millis > 0 && this.total !== undefined) this.total.isRunning = true
     // Even a sleep of zero is a turn of the scheduler; the run loop yields by itself when retries spin.
     const next = millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => again) : again
     return spent.first === undefined ? next : Effect.flatMap(spent.first(attempt, delay), () => next)
@@ -229,10 +221,10 @@ export class Run {
 
   /** What forbids another attempt after a wait, asked now and not after the wait. */
   #limitBefore(wait: number, fiber: AnyFiber): Reasons.RetriesExhausted["limit"] | undefined {
-    const { budget, endsAt, plan, startedAt } = this
+    const { budget, plan, startedAt, total } = this
     const now = nowOf(fiber)
     if (now - startedAt + wait >= plan.maxElapsed) return "elapsed"
-    if (now + wait >= endsAt || wait >= leftOf(fiber, now)) return "deadline"
+    if ((total !== undefined && now + wait >= total.endsAt) || wait >= leftOf(fiber, now)) return "deadline"
     if (budget !== undefined && !(this.#holdsRetry = budget.grants(now))) {
       emit(fiber, () => ({ _tag: "RetryRefused", budget: budget.name }))
       return "budget"

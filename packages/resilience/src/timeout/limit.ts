@@ -168,29 +168,32 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
   return deadline === undefined ? after : Math.min(after, deadline - nowOf(fiber))
 }
 
-/** Whether a timer of the total time would be running, had it one of its own. */
-export interface Running {
+/** The total time of several runs. */
+export interface Total {
+  readonly endsAt: number
+  /** Whether its timer would be running, had it one of its own. */
   isRunning: boolean
 }
 
 /**
  * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
- * effect; one that ends without waiting arms no timer. `total` is the time of several such runs: once one of them has waited,
- * it is over before the effect is, at the very same instant too.
+ * effect; one that ends without waiting arms no timer. `total` is the time of several such runs. Once one of them has waited,
+ * it is over before the effect is, at the very same instant too; and it is what was hit when it is over before an effect that
+ * was stopped sooner.
  */
 export const run = <A, E, R>(
   fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   plan: Plan,
   limit: number,
-  total?: Running
+  total?: Total
 ): Effect.Effect<A, E | TimedOut, R> => {
   if (limit === Infinity) return self
   if (limit <= 0) return timedOut(plan, limit)
   return Effect.callback<A, E | TimedOut, R>((resume) => {
     // Forked, waited for and stopped right here, so the work needs nobody else to look after it.
     const fork = Effect.runForkWith(fiber.context as Context.Context<R>)
-    const running = total?.isRunning === true ? fork(Effect.sleep(limit)) : undefined
+    const running = plan.isPart && total?.isRunning === true ? fork(Effect.sleep(limit)) : undefined
     const work = fork(self)
     const exit = work.pollUnsafe()
     if (exit !== undefined) {
@@ -207,7 +210,13 @@ export const run = <A, E, R>(
       if (Exit.isFailure(slept) || work.pollUnsafe() !== undefined) return
       forget()
       // A caller that is interrupted meanwhile ends interrupted, and waits below.
-      resume(Effect.flatMap(stop(work, plan), () => verdict(work.pollUnsafe(), plan, limit)))
+      resume(
+        Effect.flatMap(stop(work, plan), () =>
+          !plan.isPart && total !== undefined && nowOf(fiber) >= total.endsAt
+            ? cut
+            : verdict(work.pollUnsafe(), plan, limit)
+        )
+      )
     })
     return Effect.suspend(() => {
       timer.interruptUnsafe()

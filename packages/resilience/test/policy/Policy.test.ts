@@ -247,7 +247,9 @@ describe("the fused stack and the same stages around each other", () => {
       fc.tuple(
         fc.constantFrom("ok", "fail", "refuse", "die"),
         // Nothing, a turn of the scheduler, and instants that are those of a limit.
-        fc.constantFrom(0, -1, 500, 1999, 3000, 4000, 9000, 60_000)
+        fc.constantFrom(0, -1, 500, 1999, 3000, 4000, 9000, 60_000),
+        // How long its finalizer takes when it is stopped.
+        fc.constantFrom(0, 0, 700, 2000, 7000, 30_000)
       ),
       {
         maxLength: 8
@@ -279,6 +281,34 @@ describe("the fused stack and the same stages around each other", () => {
     deadline: fc.option(fc.constantFrom(0, 3500, 9000), { nil: undefined }),
     attemptTimeout: fc.option(fc.constantFrom("2 seconds", "3 seconds"), { nil: undefined })
   })
+
+  it.effect.each([300, 100])(
+    "leave an attempt to the total that is over before its finalizer of %i ms is",
+    (finalizer) =>
+      Effect.gen(function* () {
+        const options = {
+          timeout: 200,
+          retry: { attempts: 2, backoff: Backoff.none, exhausted: "wrap" },
+          circuitBreaker: { trip: CircuitBreaker.consecutive(1) },
+          attemptTimeout: 100
+        } as const
+        for (const make of [
+          Policy.make("same", options),
+          Policy.ordered("same", parts(options)).pipe(Effect.map(unfused))
+        ]) {
+          const policy = yield* make
+          const hung = Effect.never.pipe(Effect.onInterrupt(() => Effect.sleep(finalizer)))
+          const { at, events, exit } = yield* told(Policy.protect(hung, policy))
+          const { message } = failureOf(exit) as Reasons.Timeout
+          assert.deepStrictEqual([message, at], ["timeout error: no answer after 200ms", 100 + finalizer])
+          assert.deepStrictEqual(
+            events.map(({ _tag }) => _tag),
+            ["TimedOut"]
+          )
+          assert.strictEqual(yield* policy.circuitBreaker!.state, "closed")
+        }
+      })
+  )
 
   it.effect("leave no timer running, whether an attempt waits or not", () =>
     Effect.gen(function* () {
@@ -391,7 +421,7 @@ describe("the fused stack and the same stages around each other", () => {
             const world = (make: Effect.Effect<Policy.Policy<unknown>, unknown>) =>
               Effect.gen(function* () {
                 const policy = yield* make
-                const effects = steps.map(([kind, time]) => {
+                const effects = steps.map(([kind, time, finalizer]) => {
                   const end: Effect.Effect<string, Reasons.NetworkError | Reasons.NotFound> =
                     kind === "ok"
                       ? Effect.succeed("ok")
@@ -399,7 +429,8 @@ describe("the fused stack and the same stages around each other", () => {
                         ? Effect.die("bug")
                         : Effect.fail(kind === "fail" ? failure() : new Reasons.NotFound({}))
                   if (time === 0) return end
-                  return Effect.andThen(time < 0 ? Effect.yieldNow : Effect.sleep(time), end)
+                  const step = Effect.andThen(time < 0 ? Effect.yieldNow : Effect.sleep(time), end)
+                  return finalizer === 0 ? step : Effect.onInterrupt(step, () => Effect.sleep(finalizer))
                 })
                 const seen: Array<unknown> = []
                 const dep = yield* dependency<string, Reasons.NetworkError | Reasons.NotFound>({
@@ -432,8 +463,8 @@ describe("the fused stack and the same stages around each other", () => {
                 {
                   // A wait between two attempts, and the second one ends at the very instant of the total.
                   steps: [
-                    ["fail", 0],
-                    ["ok", 3000]
+                    ["fail", 0, 0],
+                    ["ok", 3000, 0]
                   ],
                   timeout: "4 seconds",
                   retry: {
@@ -452,8 +483,8 @@ describe("the fused stack and the same stages around each other", () => {
                 {
                   // The last attempt is left exactly what it was promised.
                   steps: [
-                    ["ok", 4000],
-                    ["ok", 9000]
+                    ["ok", 4000, 0],
+                    ["ok", 9000, 0]
                   ],
                   timeout: undefined,
                   retry: {
