@@ -80,6 +80,14 @@ export const retry: {
   <E0, X, R2, A0>(
     policy: Retry<E0, X, R2, A0>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | X, R | R2>
+  <R2 = never, const Exhausted extends "original" | "wrap" = "original">(
+    options: Policy.Impartial<R2, Exhausted>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>
+  // Its functions get their types from the effect in front of the pipe …
+  <A, E, R2 = never, const Exhausted extends "original" | "wrap" = "original">(
+    options: Policy.Options<NoInfer<E>, R2, Exhausted, NoInfer<A>>
+  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>
+  // … or, where there is none, from what is written beside them.
   <E0 = unknown, R2 = never, const Exhausted extends "original" | "wrap" = "original", A0 = unknown>(
     options: Policy.Options<E0, R2, Exhausted, A0>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>

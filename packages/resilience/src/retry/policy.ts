@@ -93,6 +93,14 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
   readonly onRetry?: ((attempt: Attempt<E>) => Effect.Effect<unknown, never, R>) | undefined
 }
 
+/** Options that say nothing about the failures or the results of one effect, and so serve any. */
+export interface Impartial<R, Exhausted extends "original" | "wrap"> extends Options<unknown, R, Exhausted> {
+  readonly when?: ReadonlyArray<string> | undefined
+  readonly unwanted?: undefined
+  readonly discard?: undefined
+  readonly onRetry?: undefined
+}
+
 const table: Table<Options<unknown, unknown, "original">> = {
   name,
   attempts: countOrInfinity(1),

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, Retry } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
@@ -115,4 +115,50 @@ describe("Retry attempts and delays", () => {
       assert.strictEqual(value, 100_001)
     })
   )
+})
+
+describe("the functions of a retry know the failures and the results of the effect", () => {
+  const self = Effect.succeed(1) as Effect.Effect<number, Reasons.NetworkError | Reasons.NotFound, "needs">
+  type Same = typeof self
+
+  it("behind it in a pipe", () => {
+    const retried = self.pipe(
+      Retry.retry({
+        when: (failure) => {
+          expectTypeOf(failure).toEqualTypeOf<Reasons.NetworkError | Reasons.NotFound>()
+          return failure._tag === "NetworkError"
+        },
+        unwanted: (value) => value.toFixed() === "0",
+        onRetry: ({ failure }) => Effect.logDebug(failure._tag)
+      })
+    )
+    expectTypeOf(retried).toEqualTypeOf<Same>()
+    // What judges more than there is changes nothing about the failures.
+    const isAny = (failure: unknown) => failure !== undefined
+    expectTypeOf(self.pipe(Retry.retry({ when: isAny, exhausted: "wrap" }))).toEqualTypeOf<
+      Effect.Effect<number, Reasons.NetworkError | Reasons.NotFound | Reasons.RetriesExhausted, "needs">
+    >()
+    // @ts-expect-error there is no such failure to judge
+    const _other = self.pipe(Retry.retry({ when: (failure: Reasons.Timeout) => failure.retryAfter === undefined }))
+    // @ts-expect-error there is no such option
+    const _misspelt = () => self.pipe(Retry.retry({ attempt: 3 }))
+  })
+
+  it("in front of it", () => {
+    expectTypeOf(
+      Retry.retry(self, {
+        when: (failure) => failure._tag === "NetworkError",
+        onRetry: ({ failure }) => Effect.logDebug(failure._tag)
+      })
+    ).toEqualTypeOf<Same>()
+  })
+
+  it("where they are written down, and need none of them otherwise", () => {
+    const written = Retry.retry({
+      when: (failure: Reasons.NetworkError | Reasons.NotFound) => failure._tag === "NotFound"
+    })
+    expectTypeOf(written(self)).toEqualTypeOf<Same>()
+    const plain = Retry.retry({ attempts: 4, when: ["NotFound"] })
+    expectTypeOf(plain(self)).toEqualTypeOf<Same>()
+  })
 })
