@@ -158,14 +158,14 @@ export const open = Effect.fnUntraced(function* (
     }
   })
 
-  /** Writes down what is done: onto the disk itself if a segment is about to go, for then nothing else knows it. */
+  /** Writes down what is done: onto the disk itself where no segment, or none that stays, knows it too. */
   const remember = Effect.suspend(() =>
     Effect.mapError(
       writeCursor(
         fs,
         directory,
         { done: ledger.cursor, beyond: ledger.done, next: ledger.next },
-        { durable: settings.fsync !== "never" && removable() !== undefined }
+        { durable: settings.fsync !== "never" && (removable() !== undefined || ledger.segments.length === 0) }
       ),
       refused(directory, "write", `${directory}/cursor`)
     )

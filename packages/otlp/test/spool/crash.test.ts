@@ -161,6 +161,8 @@ describe("a power cut", () => {
           Effect.andThen(spool.append(one, { items: 1 }), spool.acknowledge(1))
         )
       )
+      // It closes once more, with nothing left to remove.
+      yield* Effect.scoped(openOn(mount, { fsync: "always" }))
       // All names are on the disk, and nothing of what was not flushed.
       const spool = yield* openOn(new Mount(mount.disk.powerCut({ ...lost, names: mount.disk.unflushed })), {})
       assert.strictEqual((yield* spool.append(one, { items: 1 })).sequence, 2)

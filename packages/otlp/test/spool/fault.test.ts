@@ -297,7 +297,7 @@ describe("a disk on which", () => {
     })
   )
 
-  it.effect("the flush of a full segment fails fails the append that waited for its own", () =>
+  it.effect("no flush works fails every append, that for which a segment ends too, and counts none", () =>
     Effect.gen(function* () {
       const mount = new Mount(new Disk())
       const spool = yield* openOn(mount, { fsync: "always" })
