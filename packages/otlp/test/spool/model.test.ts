@@ -54,7 +54,7 @@ it(
           assert.strictEqual(steps, ops.length)
         }
       ),
-      { numRuns: 200 }
+      { numRuns: 100 }
     ),
   60_000
 )
