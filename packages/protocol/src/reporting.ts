@@ -8,9 +8,6 @@ import type { Occurrence } from "./snapshot/schema.ts"
 
 const isSilent = (error: unknown): boolean => look(() => ErrorReporter.isIgnored(error), false)
 
-/** Asked of values that may be hostile. */
-export const isCause = (u: unknown): u is Cause.Cause<unknown> => look(() => Cause.isCause(u), false)
-
 /** What failed and what was thrown, in order. */
 export const errorsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>
   cause.reasons.flatMap((reason) =>
@@ -19,7 +16,7 @@ export const errorsOf = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>
 
 /** Whether nobody is to be told, such as of a route that is not there. A bug beside it is another matter. */
 export const isIgnored = (error: unknown): boolean => {
-  if (!isCause(error)) return isSilent(error)
+  if (!Identity.isCause(error)) return isSilent(error)
   const errors = errorsOf(error)
   return errors.length > 0 && errors.every(isSilent)
 }
@@ -70,7 +67,7 @@ export const reportOrLog = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
 export type Named = Map<unknown, Occurrence>
 
 /** The error that an occurrence is known by. */
-export const keyOf = (error: unknown): unknown => (isCause(error) ? Identity.primary(error).error : error)
+export const keyOf = (error: unknown): unknown => (Identity.isCause(error) ? Identity.primary(error).error : error)
 
 type Given = Parameters<ErrorReporter.ErrorReporter["report"]>[0]
 

@@ -137,6 +137,24 @@ describe("A log line", () => {
     )
   })
 
+  it("marks a member that cannot be printed, and says the others", () => {
+    const deep = JSON.parse("[".repeat(20) + "]".repeat(20)) as unknown
+    let deeper: unknown = 0
+    for (let i = 0; i < 100_000; i++) deeper = [deeper]
+    const entry = entryOf(
+      Effect.logInfo(
+        { order: 7, token: "hunter2", bad: { toJSON: () => assert.fail("no") } },
+        { deep },
+        { a: 1, deeper }
+      )
+    )
+    assert.strictEqual(
+      entry["message"],
+      `{"order":7,"token":"<redacted>","bad":"[unreadable]"} {"deep":${JSON.stringify(deep)}} ` +
+        `{"a":1,"deeper":[[[[[[["[too deep]"]]]]]]]}`
+    )
+  })
+
   it("masks members by the redaction policy in force, whatever they are", () => {
     const entry = entryOf(
       Effect.logInfo({ shelf: 7, list: [{ shelf: { deep: true } }] }).pipe(
@@ -144,6 +162,14 @@ describe("A log line", () => {
       )
     )
     assert.strictEqual(entry["message"], `{"shelf":"<redacted>","list":[{"shelf":"<redacted>"}]}`)
+  })
+
+  it("masks a secret number that stands beside it under another name", () => {
+    const entry = entryOf(
+      Effect.annotateLogs(Effect.logInfo("dialled 7734551"), { pin: 7734551, n: 7734551, rows: 12 })
+    )
+    assert.deepStrictEqual(entry["annotations"], { pin: "<redacted>", n: "<redacted>", rows: 12 })
+    assert.strictEqual(entry["message"], "dialled <redacted>")
   })
 
   it("survives annotations that are cyclic, big or traps", () => {

@@ -86,6 +86,21 @@ describe("Projection.exitCode", () => {
     assert.strictEqual(Projection.exitCode(new Error("quota"), { classify }), 75)
   })
 
+  it("takes an answer of that table which says nothing for none", () => {
+    for (const answer of [
+      {},
+      "sys.timeout",
+      7,
+      null,
+      { code: "sys.timeout" },
+      { ...Reasons.Timeout.declared, code: 7 }
+    ]) {
+      const classify = () => answer as never
+      assert.strictEqual(Projection.exitCode(new Error("quota"), { classify }), 70)
+      assert.strictEqual(Projection.toHttp(new Error("quota"), { classify }).code, "logic.unclassified")
+    }
+  })
+
   it("is one even of what cannot be looked at", () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()

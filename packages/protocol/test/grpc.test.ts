@@ -274,6 +274,7 @@ describe("RemoteFailure.decodeGrpc", () => {
         `${base64}==`.slice(0, Math.ceil(base64.length / 4) * 4),
         { code, message, details },
         { code, message, details: base64 },
+        trailers,
         { code, details: message, metadata: { get: () => [Buffer.from(details)] } }
       ]) {
         const failure = yield* RemoteFailure.decodeGrpc(body)
@@ -285,6 +286,30 @@ describe("RemoteFailure.decodeGrpc", () => {
       const known = yield* RemoteFailure.decodeGrpc(details, [Reasons.NotFound])
       assert.instanceOf(known, Reasons.NotFound)
     })
+  )
+
+  it.effect(
+    "reads what was made with the largest budget, and what a text of another house looks like in its trailer",
+    () =>
+      Effect.gen(function* () {
+        const violations = Array.from({ length: 64 }, (_, i) => ({
+          path: `p${i}`,
+          code: "c",
+          message: "m".repeat(512)
+        }))
+        const failure = new Refused({ violations })
+        for (const budget of [1e9, Infinity]) {
+          const { details } = Projection.toGrpc(failure, { budget })
+          assert.isAbove(details.length, 30_000)
+          assert.strictEqual((yield* RemoteFailure.decodeGrpc(details, [])).violations?.length, 64)
+        }
+        assert.deepStrictEqual(Projection.toGrpc(failure, { budget: Number.NaN }), Projection.toGrpc(failure))
+        const theirs = yield* RemoteFailure.decodeGrpc({
+          "grpc-status": "14",
+          "grpc-message": "gr%C3%B6%C3%9Fe 100%25"
+        })
+        assert.deepStrictEqual([theirs.detail, theirs.retryable], ["größe 100%", true])
+      })
   )
 
   it("keeps identity and decision, and rebuilds the class", () => {

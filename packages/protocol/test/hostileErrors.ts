@@ -26,6 +26,8 @@ const hostile = (): object =>
     }
   )
 
+const everything = (): object => new Proxy({}, { get: () => undefined, has: () => true })
+
 const cyclic = (): Error => {
   const a = new Error("a")
   const b = new AggregateError([a, a], "b", { cause: a })
@@ -99,6 +101,18 @@ export const values: ReadonlyArray<readonly [string, () => unknown]> = [
       toString: boom
     })
   ],
+  ["a proxy that claims to be everything", everything],
+  ["a proxy that claims to be everything, thrown", () => Cause.die(everything())],
+  [
+    "an issue that holds itself twice",
+    () => {
+      const issue: { _tag: string; issues?: ReadonlyArray<unknown> } = { _tag: "Composite" }
+      issue.issues = [issue, issue]
+      return { _tag: "SchemaError", issue }
+    }
+  ],
+  ["10 MB of bytes", () => new Uint8Array(10_000_000)],
+  ["ten million items", () => Array.from({ length: 10_000_000 }, () => 0)],
   ["a frozen error", () => Object.freeze(new Error("cold", { cause: Object.freeze(new Reasons.Timeout()) }))],
   ["null", () => null],
   ["undefined", () => undefined],

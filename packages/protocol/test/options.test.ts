@@ -29,10 +29,16 @@ describe("Options of an edge", () => {
       [{ prefer: "xml" }, `HttpEdge.layer.prefer must be "json" or "problem"`],
       [{ audience: "customer" }, "HttpEdge.layer.audience must be"],
       [{ carry: true }, `HttpEdge.layer.carry must be "public" or "all" (it is true)`],
-      [{ titles: { german: { "biz.not_found": "Nicht gefunden" } } }, "HttpEdge.layer.titles must be texts by code"],
-      [{ titles: { de_AT: {} } }, "HttpEdge.layer.titles must be texts by code, by language tag (de-AT)"],
-      [{ titles: { de: "Nicht gefunden" } }, "HttpEdge.layer.titles must be texts by code"],
-      [{ titles: { de: { "biz.not_found": 7 } } }, "HttpEdge.layer.titles must be texts by code"],
+      [
+        { titles: { german: { "biz.not_found": "Nicht gefunden" } } },
+        "HttpEdge.layer.titles.german must be under the tag of a language (de, de-AT)"
+      ],
+      [{ titles: { de_AT: {} } }, "HttpEdge.layer.titles.de_AT must be under the tag of a language"],
+      [
+        { titles: { de: "Nicht gefunden" } },
+        "HttpEdge.layer.titles.de must be an object (it is a text of 14 characters)"
+      ],
+      [{ titles: { de: { "biz.not_found": 7 } } }, "HttpEdge.layer.titles.de.biz.not_found must be a text (it is 7)"],
       ["problem", "HttpEdge.layer must be an object"]
     ] as const) {
       assert.include(
@@ -111,6 +117,27 @@ const wrongKnown = [
   [[Reasons.NotFound, Error], "known[1] must be a failure class"],
   [[null], "known[0] must be a failure class"]
 ] as const
+
+describe("Options of an answer made by hand", () => {
+  it("are refused as those of the edge are", () => {
+    assert.include(
+      refused(() => HttpEdge.response(new Reasons.NotFound(), { audiance: "client" } as never)),
+      "HttpEdge.response.audiance is no option, did you mean audience?"
+    )
+  })
+})
+
+describe("The classes that a decoder knows", () => {
+  it("are classes, or it is said where the list is given, and not of the body", () => {
+    const body = Projection.toHttp(new Reasons.NotFound())
+    for (const known of [[5], [undefined], { a: 1 }, null]) {
+      assert.include(
+        refused(() => RemoteFailure.decodeHttp(body, known as never)),
+        "RemoteFailure.decodeHttp.known"
+      )
+    }
+  })
+})
 
 describe("Options of a client", () => {
   const takers: ReadonlyArray<
@@ -217,6 +244,14 @@ describe("Options of a documented failure", () => {
     assert.include(
       refused(() => ApiEdge.problem(Schema.String as never)),
       "ApiEdge.problem must be a failure class"
+    )
+    assert.include(
+      refused(() => ApiEdge.problem(RemoteFailure.RemoteFailure)),
+      "ApiEdge.problem must be a class with a code of its own"
+    )
+    assert.strictEqual(
+      refused(() => ApiEdge.api(5 as never)),
+      "ApiEdge.api must be an HttpApi (it is 5)"
     )
   })
 })

@@ -148,6 +148,22 @@ describe("No exit", () => {
     }, 30_000)
   }
 
+  it("shows a secret number that stands beside it under another name", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 10_000, max: 2 ** 31 }), (secret) => {
+        const around = Operation.doing("dial", {
+          fields: { tried: secret },
+          metadata: { "db.password": secret, other: secret, text: `pin ${secret}` }
+        })
+        for (const [exit, text] of Object.entries(exits(raised(new Reasons.SystemError(), around)))) {
+          assert.notInclude(text, String(secret), exit)
+        }
+      })
+    )
+    const plain = raised(new Reasons.SystemError(), Operation.annotate({ metadata: { token: 7734551, rows: 12 } }))
+    assert.deepStrictEqual(Projection.toLog(plain).root_metadata, { rows: 12, token: "<redacted>" })
+  })
+
   it("shows a known secret that is longer than anything that is shown", () => {
     for (const [length, before] of [
       [3000, 0],

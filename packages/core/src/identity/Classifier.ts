@@ -48,7 +48,7 @@ export const classify = (error: unknown, own?: Classify): Classification => {
     let wrapped = error
     // What nobody knows may wrap what somebody knows: `fetch failed`, because the connection was refused.
     for (let depth = 0; known === undefined && depth < 4 && wrapped !== undefined && wrapped !== null; depth++) {
-      known = isFailure(wrapped) ? wrapped[TypeId] : ((own && ask(own, wrapped)) ?? ask(classifyForeign, wrapped))
+      known = isFailure(wrapped) ? wrapped[TypeId] : (asked(own, wrapped) ?? ask(classifyForeign, wrapped))
       wrapped = read(wrapped, "cause") ?? read(read(wrapped, "errors"), 0)
     }
     return known ?? Reasons.Unclassified.declared
@@ -56,6 +56,17 @@ export const classify = (error: unknown, own?: Classify): Classification => {
     return Reasons.Unclassified.declared
   }
 }
+
+/** What the application's table says. An answer that says nothing of what policies read is none. */
+const asked = (own: Classify | undefined, error: unknown): Classification | undefined => {
+  const answer: unknown = own === undefined ? undefined : ask(own, error)
+  return isClassification(answer) ? answer : undefined
+}
+
+const isClassification = (u: unknown): u is Classification =>
+  ["code", "category", "reason", "retry", "health", "severity", "visibility"].every(
+    (member) => typeof read(u, member) === "string"
+  )
 
 /** A table that stumbles over a hostile value knows nothing about it. */
 const ask = (table: Classify, error: unknown): Classification | undefined => {

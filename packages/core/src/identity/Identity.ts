@@ -8,7 +8,7 @@ import * as Reasons from "../reasons/Reasons.ts"
 import { type Classification, classify, type Classify } from "./Classifier.ts"
 import { isCause, messageOf } from "./reading.ts"
 
-export { messageOf, typeOf } from "./reading.ts"
+export { isCause, messageOf, typeOf } from "./reading.ts"
 
 /** The six fields. */
 export const Identity = Schema.Struct({

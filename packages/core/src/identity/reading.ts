@@ -14,7 +14,7 @@ export const read = (value: unknown, key: PropertyKey): unknown => {
 /** Whether a value is a `Cause`, asked of values that may be hostile. */
 export const isCause = (u: unknown): u is Cause.Cause<unknown> => {
   try {
-    return Cause.isCause(u)
+    return Cause.isCause(u) && Array.isArray(u.reasons)
   } catch {
     return false
   }

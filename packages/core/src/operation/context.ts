@@ -30,6 +30,17 @@ export interface Details {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** More items than this of a list are not shown. */
+const mostItems = 1024
+
+/** Bytes by their number, and long lists by their beginning: nobody reads on, and it takes seconds. */
+const short = (_key: string, value: unknown): unknown => {
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  return Array.isArray(value) && value.length > mostItems
+    ? [...(value as ReadonlyArray<unknown>).slice(0, mostItems), `… ${value.length - mostItems} more`]
+    : value
+}
+
 /** Any value as text, without ever failing and without running code of a hostile value more than once. */
 export const show = (value: unknown): string => {
   try {
@@ -38,7 +49,7 @@ export const show = (value: unknown): string => {
         return value
       case "object": {
         if (value === null) return "null"
-        const text = JSON.stringify(value)
+        const text = JSON.stringify(value, short)
         return text === undefined ? String(value) : text
       }
       case "function":

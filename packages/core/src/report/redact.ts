@@ -45,6 +45,12 @@ const concealed = (value: MetadataValue, { policy }: Scrub): string | undefined 
   }
 }
 
+/** A number is a text to whoever reads it: a secret is one in every type. */
+const shownValue = (value: MetadataValue, { policy, text }: Scrub): MetadataValue => {
+  if (typeof value === "string") return text(value)
+  return typeof value === "number" && text(String(value)) !== String(value) ? policy.mask : value
+}
+
 export const redactMetadata = (
   metadata: Readonly<Record<string, MetadataValue>>,
   scrub: Scrub
@@ -53,7 +59,7 @@ export const redactMetadata = (
   const clean: Record<string, MetadataValue> = {}
   for (const key of Object.keys(metadata)) {
     const value = metadata[key]!
-    const shown = isSecretName(key, policy) ? concealed(value, scrub) : typeof value === "string" ? text(value) : value
+    const shown = isSecretName(key, policy) ? concealed(value, scrub) : shownValue(value, scrub)
     if (shown !== undefined) put(clean, text(key), shown)
   }
   return clean

@@ -14,7 +14,11 @@ const cleanText = (text: string, policy: Redaction.Policy, known?: Redaction.Sec
 const cleanValue = (value: unknown, policy: Redaction.Policy, known?: Redaction.Secrets): unknown => {
   try {
     if (Predicate.isString(value)) return policy.text(value, known)
-    if (!Predicate.isObjectOrArray(value)) return value
+    if (!Predicate.isObjectOrArray(value)) {
+      const isKnown =
+        known !== undefined && Predicate.isNumber(value) && known.cutFrom(String(value), "") !== String(value)
+      return isKnown ? policy.mask : value
+    }
     const json = JSON.stringify(value)
     const clean = json === undefined ? json : policy.text(json, known)
     return clean === json ? value : clean

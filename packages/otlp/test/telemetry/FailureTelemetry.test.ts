@@ -345,6 +345,12 @@ describe("a span", () => {
         const presented = Exit.isFailure(exit) ? (exit.cause.reasons[0] as { readonly error: Error }).error : undefined
         for (const text of [shown, presented?.message, presented?.stack]) assert.notInclude(text, "hunter2")
       }
+      const number = yield* traced(
+        Effect.withSpan(Effect.fail(new Leaky({ token: Redacted.make("7734551") })), "dial", {
+          attributes: { tried: 7734551, rows: 12 }
+        })
+      )
+      assert.deepInclude(number.named("dial").attributes, { tried: "<redacted>", rows: 12 })
       const below = Operation.doing(declined(), "connect to postgres://user:hunter2@db/orders")
       const doing = yield* traced(Effect.withSpan(below, "doing"))
       assert.include(doing.named("doing").attributes["error.path"], "connect to postgres://")

@@ -14,7 +14,8 @@ import * as ExposurePolicy from "../exposure/ExposurePolicy.ts"
 import * as Projection from "../projection/Projection.ts"
 import { arrived, remoteOf } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
-import { final, type Known } from "../remote/known.ts"
+import { remoteCode } from "../snapshot/remote.ts"
+import { failureClass, final, type Known } from "../remote/known.ts"
 import { readProblem } from "../remote/problem.ts"
 import { carriedVersion } from "../snapshot/carried.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
@@ -22,7 +23,6 @@ import { clean } from "./clean.ts"
 import { met } from "./met.ts"
 import { response } from "./server.ts"
 import { InForce } from "./inForce.ts"
-import { failureClass } from "./reading.ts"
 import { setTold, told } from "./told.ts"
 
 export { client, type ClientOptions } from "./apiClient.ts"
@@ -42,7 +42,11 @@ const table: Table = {
 }
 
 const verified = <S extends Known>(path: string, Class: S): S =>
-  failureClass.is(Class) ? Class : refuse({ path }, failureClass.what, Class)
+  !failureClass.is(Class)
+    ? refuse({ path }, failureClass.what, Class)
+    : Class.declared.code === remoteCode
+      ? refuse({ path }, "must be a class with a code of its own, which RemoteFailure has not")
+      : Class
 
 const statusOf = (Class: Known): number => {
   const { category, code, reason } = Class.declared

@@ -83,7 +83,11 @@ const verified = (options: Options): Options => {
   check({ path: "CliEdge.main" }, table, options)
   const mistake = options.exitTable && mistakeIn(options.exitTable)
   if (mistake !== undefined)
-    refuse({ path: `CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]` }, mistake.expected)
+    refuse(
+      { path: `CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]` },
+      mistake.expected,
+      options.exitTable?.[mistake.key]
+    )
   return options
 }
 

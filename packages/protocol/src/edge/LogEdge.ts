@@ -15,7 +15,7 @@ import {
   Tracer
 } from "effect"
 import * as Projection from "../projection/Projection.ts"
-import { errorsOf, isCause, isIgnored, naming, withoutSilent } from "../reporting.ts"
+import { errorsOf, isIgnored, naming, withoutSilent } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { guard } from "../snapshot/guard.ts"
 import { occurrenceOf } from "../snapshot/happened.ts"
@@ -34,7 +34,7 @@ const isError = (u: unknown): boolean => look(() => u instanceof Error, false)
 const failureOf = (cause: Cause.Cause<unknown>, messages: ReadonlyArray<unknown>): unknown =>
   cause.reasons.length > 0
     ? cause
-    : messages.find((message) => isCause(message) || Failure.isFailure(message) || isError(message))
+    : messages.find((message) => Identity.isCause(message) || Failure.isFailure(message) || isError(message))
 
 /** A policy that knows the secrets of every failure of an entry, and of its annotations: the texts beside one may repeat it. */
 const knowing = (
@@ -44,7 +44,7 @@ const knowing = (
   annotations: Readonly<Record<string, unknown>>
 ): Redaction.Policy => {
   const reasons = [...messages, ...Object.values(annotations)].flatMap((one): ReadonlyArray<Cause.Reason<unknown>> => {
-    if (isCause(one)) return one.reasons
+    if (Identity.isCause(one)) return one.reasons
     return Failure.isFailure(one) || isError(one) ? [Cause.makeDieReason(one)] : []
   })
   const guarded = guard(policy)
@@ -71,7 +71,8 @@ const annotationsOf = (
       .map(([name, value]) => {
         const key = clean(name, limits.label)
         if (policy.isSecretKey(name)) return [key, policy.mask]
-        const plain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
+        const plain =
+          typeof value === "boolean" || (Number.isFinite(value) && policy.text(String(value)) === String(value))
         return [key, plain ? value : clean(plainText(value, policy), limits.value)]
       })
   )
@@ -99,11 +100,11 @@ const line = (
   const policy = guard(redaction)
   const clean: Clean = (text, limit) => cut(policy.text(text), limit)
   const given = failureOf(cause, messages)
-  const error = isCause(given) ? withoutSilent(given) : given
+  const error = Identity.isCause(given) ? withoutSilent(given) : given
   const failure = error === undefined ? undefined : Projection.toLog(error, { ...inForce, redaction })
-  const said = messages.filter((one) => one !== given && !isCause(one)).map((one) => plainText(one, policy))
+  const said = messages.filter((one) => one !== given && !Identity.isCause(one)).map((one) => plainText(one, policy))
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-  const occurrence = occurrenceOf(isCause(error) ? error : cause)
+  const occurrence = occurrenceOf(Identity.isCause(error) ? error : cause)
   const stack = stackOf(error, failure?.category, { ...inForce, redaction })
   return Projection.stringify({
     time: date.toISOString(),

@@ -6,10 +6,10 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import type { Known } from "../remote/known.ts"
+import { type Known, verifiedKnown } from "../remote/known.ts"
 import type { Patience } from "./body.ts"
 import { came, correlated, type Failures, failureIn } from "./client.ts"
-import { patience as patient, verifiedKnown } from "./reading.ts"
+import { patience as patient } from "./reading.ts"
 
 /** How a generated client reads failures. */
 export interface ClientOptions extends Patience {

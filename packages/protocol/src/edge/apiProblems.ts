@@ -1,6 +1,6 @@
-import { check, type Table, text } from "@holdfast/core/options"
+import { check, refuse, type Table, text } from "@holdfast/core/options"
 import { Context, Predicate, Schema } from "effect"
-import type * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import type { Known } from "../remote/known.ts"
@@ -50,6 +50,7 @@ export const api = <Id extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<Id, Groups>,
   options: TypeBase = {}
 ): HttpApi.HttpApi<Id, Groups> => {
+  if (!HttpApi.isHttpApi(api)) refuse({ path: "ApiEdge.api" }, "must be an HttpApi", api)
   check({ path: "ApiEdge.api" }, table, options)
   const groups = Object.values(api.groups) as unknown as ReadonlyArray<HttpApiGroup.Top>
   const ofProblems = groups.map((group) =>

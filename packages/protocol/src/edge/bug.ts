@@ -1,13 +1,12 @@
-import { Report } from "@holdfast/core"
+import { Identity, Report } from "@holdfast/core"
 import { Cause } from "effect"
 import { look } from "../look.ts"
-import { isCause } from "../reporting.ts"
 import type * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 
 /** What is a bug in what failed: all of it, or a defect that another failure speaks for. */
 const bugIn = (error: unknown, category: string | undefined): unknown => {
   if (category === "logic") return error
-  const defects = isCause(error) ? error.reasons.filter(Cause.isDieReason) : []
+  const defects = Identity.isCause(error) ? error.reasons.filter(Cause.isDieReason) : []
   return defects.length === 0 ? undefined : Cause.fromReasons(defects)
 }
 

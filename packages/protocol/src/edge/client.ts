@@ -8,7 +8,8 @@ import type * as RemoteFailure from "../remote/RemoteFailure.ts"
 import { bodiless, type Context, decodeJsonWith, decodeProblemWith } from "../remote/decode.ts"
 import { type Came, type Patience, textOf } from "./body.ts"
 import { InForce } from "./inForce.ts"
-import { type Reading, verifiedKnown, verifiedReading } from "./reading.ts"
+import { verifiedKnown } from "../remote/known.ts"
+import { type Reading, verifiedReading } from "./reading.ts"
 import { headerOf } from "./told.ts"
 
 /** What an answer may tell of. */

@@ -1,6 +1,5 @@
-import { type Audience, type Catalog, Reasons } from "@holdfast/core"
+import { type Audience, type Catalog, Identity, Reasons } from "@holdfast/core"
 import { Cause, Effect } from "effect"
-import { isCause } from "../reporting.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { happened } from "../snapshot/happened.ts"
 import { occurring, stamped } from "../snapshot/occurrence.ts"
@@ -46,7 +45,7 @@ const warn = (titles: Catalog.Titles, missing: ErrorSnapshot.Missing | undefined
 
 /** A cause of nothing is a bug, and has no place where its name could stand: somebody has to hear of that, too. */
 const causeOf = (error: unknown): Cause.Cause<unknown> => {
-  if (!isCause(error)) return Cause.fail(error)
+  if (!Identity.isCause(error)) return Cause.fail(error)
   return error.reasons.length > 0 ? error : Cause.die(new Reasons.LogicError({ detail: "failed with an empty cause" }))
 }
 

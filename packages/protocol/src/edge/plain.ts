@@ -1,8 +1,16 @@
 import type { Redaction } from "@holdfast/core"
 import { Predicate } from "effect"
+import { bounded } from "../json.ts"
+import { look } from "../look.ts"
+import { cut } from "../text.ts"
 
 /** Longer lists are not looked at to their end. */
 const most = 256
+
+const bounds = { depth: 8, entries: most, characters: 8192 } as const
+
+const masked = (policy: Redaction.Policy, name: string): string | undefined =>
+  look(() => policy.isSecretKey(name), true) ? policy.mask : undefined
 
 const isPair = (u: unknown): u is readonly [string, unknown] =>
   Array.isArray(u) && u.length === 2 && typeof u[0] === "string"
@@ -33,6 +41,8 @@ export const plainText = (value: unknown, policy: Redaction.Policy): string => {
   try {
     return JSON.stringify(value, replace) ?? String(value)
   } catch {
-    return "[unprintable]"
+    // One member that cannot be printed is marked, and the others are still said.
+    const shown = bounded(value, bounds, { text: cut, masked: (name) => masked(policy, name) })
+    return typeof shown === "string" ? "[unprintable]" : JSON.stringify(shown)
   }
 }

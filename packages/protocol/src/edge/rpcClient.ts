@@ -6,8 +6,7 @@ import type { RpcClientError } from "effect/rpc/RpcClientError"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import { arrived, received } from "../remote/decode.ts"
 import { RemoteFailure } from "../remote/failure.ts"
-import type { Known } from "../remote/known.ts"
-import { verifiedKnown } from "./reading.ts"
+import { type Known, verifiedKnown } from "../remote/known.ts"
 import { arriving, Came, ofDefect } from "./rpcArrived.ts"
 
 /** How calls are traced. */

@@ -53,7 +53,7 @@ export const response = (
   error: unknown,
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest> =>
-  Effect.map(answered(error, options), ({ response }) => response)
+  Effect.map(answered(error, verified("HttpEdge.response", options)), ({ response }) => response)
 
 /** An error that brings its own answer along. */
 const itself = (

@@ -1,5 +1,18 @@
 import { Audience, type Catalog, Reasons } from "@holdfast/core"
-import { check, either, fn, guarded, isSection, oneOf, type Table, text } from "@holdfast/core/options"
+import {
+  type At,
+  check,
+  checkOne,
+  either,
+  fn,
+  guarded,
+  oneOf,
+  record,
+  refuse,
+  type Table,
+  text,
+  under
+} from "@holdfast/core/options"
 import { Cause, Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { type HttpServerResponse, setHeaders } from "effect/http/HttpServerResponse"
@@ -43,15 +56,21 @@ const languageTag = /^[a-z]{2,3}(?:-[a-z\d]{1,8})*$/i
 
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 
+/** What an answer says with these, or what it is not to repeat, has no room for the name of a request. */
+const taken =
+  /^(?:accept.*|access-control-.*|authorization|connection|content-.*|cookie|date|expect|host|location|proxy-.*|retry-after|set-cookie|transfer-encoding|upgrade|vary)$/i
+
 /** The correlation header. */
 export const headerOf = ({ correlationHeader = defaultHeader }: Options): string => correlationHeader
 
-const isTitles = (u: unknown): u is Catalog.Titles =>
-  isSection(u) &&
-  Object.entries(u).every(
-    ([tag, texts]) =>
-      languageTag.test(tag) && isSection(texts) && Object.values(texts).every((text) => typeof text === "string")
-  )
+const checkTitles = (at: At, titles: Catalog.Titles): void => {
+  for (const [tag, texts] of Object.entries(titles)) {
+    const where = under(at, tag)
+    if (!languageTag.test(tag)) refuse(where, "must be under the tag of a language (de, de-AT)")
+    checkOne(where, record, texts)
+    for (const [code, title] of Object.entries(texts)) checkOne(under(where, code), text, title)
+  }
+}
 
 export const carry = oneOf("public", "all")
 
@@ -63,14 +82,19 @@ const table: Table<Options> = {
   prefer: oneOf("json", "problem"),
   typeBase: text,
   carry,
-  correlationHeader: guarded("the name of a header", (u): u is string => typeof u === "string" && headerName.test(u)),
-  titles: guarded("texts by code, by language tag (de-AT)", isTitles),
+  correlationHeader: guarded(
+    "the name of a header that has no other meaning (x-request-id)",
+    (u): u is string => typeof u === "string" && headerName.test(u) && !taken.test(u)
+  ),
+  titles: record,
   format: fn
 }
 
 /** Options as they may be used. */
 export const verified = (path: string, given: Options): Options => {
-  check({ path }, table, given)
+  const at = { path }
+  check(at, table, given)
+  if (given.titles !== undefined) checkTitles(under(at, "titles"), given.titles)
   return given
 }
 

@@ -32,11 +32,11 @@ const unreadable = (cause: { readonly reason: unknown }, reason: string | undefi
     ? { error: new Reasons.PayloadTooLarge({ cause }), status: 413 }
     : { error: new Reasons.ValidationError({ detail: "the request cannot be read", cause }), status: 400 }
 
-const isThrown = (error: unknown): boolean => Cause.isCause(error) && !error.reasons.some(Cause.isFailReason)
+const isThrown = (error: unknown): boolean => Identity.isCause(error) && !error.reasons.some(Cause.isFailReason)
 
 /** The server's own errors, in the words of this house. */
 export const translated = (error: unknown, { method }: HttpServerRequest): Translated => {
-  const primary = Cause.isCause(error) ? Identity.primary(error).error : error
+  const primary = Identity.isCause(error) ? Identity.primary(error).error : error
   if (isRequestSchemaError(primary)) {
     return { error: new Reasons.ValidationError({ cause: primary.cause }), status: 400, isHeard: true }
   }

@@ -2,12 +2,12 @@
  * What the outside may learn about a failure: its HTTP status, whether its detail may be shown, the hints, whether it may
  * be tried again. One policy decides for every projection.
  */
-import { Category } from "@holdfast/core"
+import { Category, Severity, Visibility } from "@holdfast/core"
 import { check, either, fitting, fn, record, refuse, type Table, under } from "@holdfast/core/options"
 import { Context, Layer } from "effect"
 import { checked } from "./checked.ts"
 import { contract } from "./contract.ts"
-import { closed, ExposureDecision, type Policy, type Subject } from "./decision.ts"
+import { Alert, closed, ExposureDecision, type Policy, type Subject } from "./decision.ts"
 
 export { contract } from "./contract.ts"
 export { Alert, AudienceHints, ExposureDecision, type Origin, type Policy, type Subject } from "./decision.ts"
@@ -81,10 +81,23 @@ const said = (part: Partial<ExposureDecision> | undefined): Partial<ExposureDeci
 const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
+const words: Readonly<Record<keyof ExposureDecision, string>> = {
+  http_status: "a status from 400 to 599",
+  visibility: Visibility.literals.map((one) => JSON.stringify(one)).join(" or "),
+  default_hints: "a list of texts",
+  retryable: "true or false",
+  audience_hints: "lists of texts under partner, operator and developer",
+  title: "a text",
+  grpc_code: "the name of a gRPC code (NOT_FOUND)",
+  severity: Severity.literals.map((one) => JSON.stringify(one)).join(" or "),
+  alert: Alert.literals.map((one) => JSON.stringify(one)).join(" or "),
+  metric_labels: "an object of texts"
+}
+
 const decision: Table = Object.fromEntries(
   Object.entries(ExposureDecision.fields).map(([name, field]) => [
     name,
-    fitting(name === "http_status" ? "a status from 400 to 599" : `a ${name} of a decision`, field)
+    fitting(words[name as keyof ExposureDecision], field)
   ])
 )
 

@@ -2,6 +2,7 @@ import { Category, Visibility } from "@holdfast/core"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import { audienceIn, carriedIn, categoryOf, elsewhere, type Said, withCarried } from "../remote/bodies.ts"
+import { look } from "../look.ts"
 import { checkVersion, Refused } from "../remote/undecodable.ts"
 import type { CarriedFailure } from "../snapshot/carried.ts"
 import { isLabel } from "../snapshot/remote.ts"
@@ -22,6 +23,13 @@ const Trailers = Schema.Struct({
 const isCategory = Schema.is(Category)
 const isVisibility = Schema.is(Visibility)
 const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array
+
+/** The trailers as they are sent. */
+const Headers = Schema.Struct({
+  "grpc-status": Schema.FiniteFromString,
+  "grpc-message": Schema.optional(Schema.String),
+  "grpc-status-details-bin": Schema.optional(Schema.String)
+})
 
 /** The error of `@grpc/grpc-js`: the text under `details`, the trailers under `metadata`. */
 interface ServiceError {
@@ -72,10 +80,17 @@ const statusIn = (body: unknown): Status | undefined => {
     const plain = { code: body.code, message: body.details }
     return statusIn(details === undefined ? plain : { ...plain, details })
   }
-  const trailers = Option.getOrUndefined(Schema.decodeUnknownOption(Trailers)(body))
+  const trailers = Option.getOrUndefined(Schema.decodeUnknownOption(Trailers)(body)) ?? trailersIn(body)
   if (trailers === undefined) return undefined
   const { code, details, message } = trailers
   return readable(details) ?? { code, message, details: new Map() }
+}
+
+const trailersIn = (body: unknown): typeof Trailers.Type | undefined => {
+  const headers = Option.getOrUndefined(Schema.decodeUnknownOption(Headers)(body))
+  if (headers === undefined) return undefined
+  const { "grpc-message": message = "", "grpc-status": code, "grpc-status-details-bin": details } = headers
+  return { code, message: look(() => decodeURIComponent(message), message), details }
 }
 
 /** Details that cannot be read are worth nothing, but the code and the text are still there. */

@@ -1,4 +1,5 @@
 import { type GrpcCode, Report } from "@holdfast/core"
+import { Predicate } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import { carriedFor, readerOf } from "../projection/carry.ts"
 import {
@@ -11,6 +12,7 @@ import {
   reasonFor,
   snapshotOf
 } from "../projection/input.ts"
+import { look } from "../look.ts"
 import { reportOf } from "../snapshot/redact.ts"
 import * as ErrorSnapshot from "../snapshot/ErrorSnapshot.ts"
 import { cut, truncated } from "../text.ts"
@@ -29,7 +31,8 @@ export interface GrpcOptions extends Options {
   readonly localization?: ErrorSnapshot.Localization
   /**
    * How much room the three trailers may take together, as HTTP/2 counts it: names, values, and 32 for each. Details are dropped
-   * until they fit. Default: 8192 bytes, at least 1024.
+   * until they fit. Default: 8192 bytes. Range: 1024 to 65536, which is as much as a decoder reads; anything else is the nearest
+   * of these.
    */
   readonly budget?: number
 }
@@ -49,6 +52,7 @@ export interface GrpcStatus {
 
 const least = 1024
 const room = 8192
+const most = 65_536
 const maxMessage = 1024
 const maxDebug = 4096
 const short = 128
@@ -92,7 +96,10 @@ const detailsOf = (
   const { failure } = carriedFor(snapshot, options.carry)
   const info = (carried: boolean) => () =>
     any("ErrorInfo", (w) => {
-      w.text(1, reasonOf(identity.code)).text(2, cut(options.domain ?? "holdfast", short))
+      w.text(1, reasonOf(identity.code)).text(
+        2,
+        cut(Predicate.isString(options.domain) ? options.domain : "holdfast", short)
+      )
       const title = cut(reasonFor(snapshot, audience), short)
       const metadata: Record<string, string> = {
         code: identity.code,
@@ -126,13 +133,14 @@ const detailsOf = (
           }),
     () => {
       if (options.localization === undefined) return undefined
-      const { locale, snapshot: localized } = ErrorSnapshot.localize(snapshot, { audience, ...options.localization })
+      const translated = look(() => ErrorSnapshot.localize(snapshot, { audience, ...options.localization! }), undefined)
+      const { locale, snapshot: localized } = translated ?? { locale: undefined, snapshot }
       return locale === undefined
         ? undefined
         : any("LocalizedMessage", (w) => w.text(1, locale).text(2, reasonFor(localized, audience)))
     },
     () =>
-      options.requestId === undefined
+      !Predicate.isString(options.requestId)
         ? undefined
         : any("RequestInfo", (w) => w.text(1, cut(options.requestId!, short))),
     () =>
@@ -205,7 +213,7 @@ const sizeOf = ({ trailers }: Sent): number =>
  * that these have room again; then the violations, the pause; then most of the text; then all names but the code.
  */
 const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: GrpcOptions): Sent => {
-  const budget = Math.max(least, options.budget ?? room)
+  const budget = Math.min(most, Math.max(least, Predicate.isNumber(options.budget) ? options.budget || room : room))
   const text = cut(messageFor(snapshot, options.audience ?? "client"), maxMessage)
   const all = detailsOf(text, snapshot, options)
   const [info, ...others] = all.slice(0, -1).map((make) => make())
@@ -233,7 +241,7 @@ const fitting = (code: number, snapshot: ErrorSnapshot.ErrorSnapshot, options: G
  * operators and developers only.
  *
  * - `audience`: who reads it. Default: `client`. `carry`: default none. `domain`: default `holdfast`. `requestId`, `helpBase`,
- *   `localization`: default none. `budget`: characters of the trailers. Default: 8192, at least 1024. Code and
+ *   `localization`: default none. `budget`: characters of the trailers. Default: 8192. Range: 1024 to 65536. Code and
  *   text are always there.
  *
  * @example

@@ -1,3 +1,4 @@
+import { Predicate } from "effect"
 import type { ProblemDetails } from "effect/http/ProblemDetails"
 import type { Occurrence } from "../snapshot/schema.ts"
 import { carriedFor, readerOf } from "./carry.ts"
@@ -50,9 +51,11 @@ export const toProblem = (input: unknown, options?: ProblemOptions): ProblemDeta
   const audience = options?.audience ?? "client"
   const { decision, identity, occurrence, retry_after_ms, violations } = snapshot
   const detail = detailFor(snapshot, audience)
-  const instance = options?.instance === undefined ? instanceOf(occurrence) : uri(options.instance)
+  const instance = Predicate.isString(options?.instance) ? uri(options.instance) : instanceOf(occurrence)
   return {
-    type: options?.typeBase === undefined ? "about:blank" : uri(options.typeBase) + encodeURIComponent(identity.code),
+    type: Predicate.isString(options?.typeBase)
+      ? uri(options.typeBase) + encodeURIComponent(identity.code)
+      : "about:blank",
     title: reasonFor(snapshot, audience),
     status: decision.http_status,
     ...(detail === null ? {} : { detail }),

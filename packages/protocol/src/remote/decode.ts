@@ -20,7 +20,7 @@ import {
   type Said
 } from "./bodies.ts"
 import { RemoteFailure } from "./failure.ts"
-import { final, type Known, rebuild } from "./known.ts"
+import { final, type Known, rebuild, verifiedKnown } from "./known.ts"
 import { membersOf } from "./members.ts"
 import { readProblem, readProblemLike } from "./problem.ts"
 import { type Cut, Refused, undecodable, type UndecodableRemote } from "./undecodable.ts"
@@ -180,7 +180,8 @@ export const arrived = (
 
 /**
  * Reads a body. With a list of failure classes the declared class comes back where one of them has the code and its fields
- * are there, so that `Effect.catchTag` works across the network; else the {@link RemoteFailure} does.
+ * are there, so that `Effect.catchTag` works across the network; else the {@link RemoteFailure} does. A list that holds anything
+ * else is thrown as `ConfigError.InvalidValue`.
  */
 export interface Decoder {
   (body: unknown): Effect.Effect<RemoteFailure, UndecodableRemote>
@@ -237,9 +238,9 @@ const completed = (said: Said, { isTrusted = true, retry_after_ms, status }: Con
 const nothing: Context = {}
 
 const decoder =
-  (decode: DecoderWith): Decoder =>
-  (body: unknown, known: ReadonlyArray<Known> = []) =>
-    decode(body, known, nothing) as Effect.Effect<never, UndecodableRemote>
+  (name: string, decode: DecoderWith): Decoder =>
+  (body: unknown, known?: ReadonlyArray<Known>) =>
+    decode(body, verifiedKnown(`RemoteFailure.${name}`, known), nothing) as Effect.Effect<never, UndecodableRemote>
 
 /** @internal */
 export const decodeProblemWith = decoderWith("problem", readProblem)
@@ -270,31 +271,31 @@ export const bodiless = (status: number, pause: number | undefined): RemoteFailu
  * The failure in a body made by `Projection.toHttp`: JSON text, or what it was parsed to. An HTTP body does not say whether
  * to try again; 429, 503 and 504 do.
  */
-export const decodeHttp = decoder(decoderWith("http", readHttp))
+export const decodeHttp = decoder("decodeHttp", decoderWith("http", readHttp))
 
 /** The failure in a message made by `Projection.toRpc`: JSON text, or what it was parsed to. */
-export const decodeRpc = decoder(decoderWith("rpc", readRpc))
+export const decodeRpc = decoder("decodeRpc", decoderWith("rpc", readRpc))
 
 /** The failure in a log line made by `Projection.toLog`: JSON text, or what it was parsed to. */
-export const decodeLog = decoder(decoderWith("log", readLog))
+export const decodeLog = decoder("decodeLog", decoderWith("log", readLog))
 
 /** The failure in a snapshot: JSON text, or what it was parsed to. `ErrorSnapshot.fromUnknown` gives the snapshot itself. */
-export const decodeSnapshot = decoder(decoderWith("snapshot", readSnapshot))
+export const decodeSnapshot = decoder("decodeSnapshot", decoderWith("snapshot", readSnapshot))
 
 /**
  * The failure in an RFC 9457 problem, whoever made it: JSON text, or what it was parsed to. Members of the wrong type
  * count as absent. A problem without a code of ours is `sys.remote_failure`.
  */
-export const decodeProblem = decoder(decodeProblemWith)
+export const decodeProblem = decoder("decodeProblem", decodeProblemWith)
 
 /**
  * The failure in a gRPC status: `google.rpc.Status` as bytes, `grpc-status-details-bin` as base64, or `{ code, message, details }`
  * with either of them. A status of another house is `sys.remote_failure` with the retryability of its canonical code.
  */
-export const decodeGrpc = decoder(decoderWith("grpc", readGrpc, false))
+export const decodeGrpc = decoder("decodeGrpc", decoderWith("grpc", readGrpc, false))
 
 /** The failure in a JSON-RPC 2.0 response or in its `error`, whoever made it: JSON text, or what it was parsed to. */
-export const decodeJsonRpc = decoder(decoderWith("json-rpc", readJsonRpc))
+export const decodeJsonRpc = decoder("decodeJsonRpc", decoderWith("json-rpc", readJsonRpc))
 
 /** The first failure of a GraphQL response, or one of its errors, whoever made it: JSON text, or what it was parsed to. */
-export const decodeGraphQl = decoder(decoderWith("graphql", readGraphQl))
+export const decodeGraphQl = decoder("decodeGraphQl", decoderWith("graphql", readGraphQl))

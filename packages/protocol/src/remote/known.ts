@@ -1,9 +1,29 @@
 import { type Category, Failure } from "@holdfast/core"
-import { Duration, ErrorReporter, Option, Schema } from "effect"
+import { guarded, refuse } from "@holdfast/core/options"
+import { Duration, ErrorReporter, Option, Predicate, Schema } from "effect"
 import { type CarriedFailure, carriedVersion } from "../snapshot/carried.ts"
 
 /** A class that `Failure.Tagged` made. */
 export type Known = Failure.Member & { readonly declared: Failure.Declared }
+
+export const failureClass = guarded(
+  "a failure class, as Failure.Tagged makes it",
+  (u): u is Known =>
+    Predicate.isFunction(u) &&
+    Predicate.hasProperty(u, "declared") &&
+    Predicate.hasProperty(u.declared, "code") &&
+    Predicate.isString(u.declared.code)
+)
+
+/** The classes that may come back, as they may be used. Whoever leaves them out for the options is told of it. */
+export const verifiedKnown = (path: string, given: ReadonlyArray<Known> | undefined): ReadonlyArray<Known> => {
+  if (given === undefined) return []
+  if (!Array.isArray(given)) {
+    return refuse({ path: `${path}.known` }, "must be a list of failure classes; options come after it", given)
+  }
+  const wrong = given.findIndex((one) => !failureClass.is(one))
+  return wrong < 0 ? given : refuse({ path: `${path}.known[${wrong}]` }, failureClass.what, given[wrong])
+}
 
 /** What has to be known of a failure to rebuild it. */
 interface Remote {

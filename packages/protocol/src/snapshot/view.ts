@@ -46,19 +46,11 @@ export interface Options {
 }
 
 const originOf = (error: unknown, subject: Identity.Subject): Origin => {
-  if (isCause(error) && !error.reasons.some(Cause.isFailReason)) {
+  if (Identity.isCause(error) && !error.reasons.some(Cause.isFailReason)) {
     return error.reasons.length > 0 && error.reasons.every(Cause.isInterruptReason) ? "interruption" : "defect"
   }
   if (!isDeclared(subject)) return "foreign"
   return isRemote(subject.error as Failure.Any) ? originElsewhere(subject) : "failure"
-}
-
-const isCause = (error: unknown): error is Cause.Cause<unknown> => {
-  try {
-    return Cause.isCause(error)
-  } catch {
-    return false
-  }
 }
 
 /** A declared failure is classified by its own declaration, which nothing else has. */

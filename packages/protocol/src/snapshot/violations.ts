@@ -28,8 +28,17 @@ export const limitViolations = (
 
 const isViolations = Schema.is(Schema.Array(Violation))
 
-const leaves = (issue: unknown, path: ReadonlyArray<PropertyKey>, into: Array<Violation>, depth: number): void => {
-  if (into.length >= most || depth > 64 || typeof issue !== "object" || issue === null) return
+/** More parts of an issue than that are not looked at: one that holds itself twice has no end. */
+const mostParts = 4096
+
+interface Found {
+  readonly violations: Array<Violation>
+  parts: number
+}
+
+const leaves = (issue: unknown, path: ReadonlyArray<PropertyKey>, into: Found, depth: number): void => {
+  if (into.violations.length >= most || depth > 64 || typeof issue !== "object" || issue === null) return
+  if (into.parts++ >= mostParts) return
   const { _tag, issue: inner, issues, path: own } = issue as Readonly<Record<string, unknown>>
   const at = Array.isArray(own) ? [...path, ...(own as ReadonlyArray<PropertyKey>)] : path
   if (Array.isArray(issues) && issues.length > 0) {
@@ -39,7 +48,7 @@ const leaves = (issue: unknown, path: ReadonlyArray<PropertyKey>, into: Array<Vi
   } else if (typeof _tag === "string") {
     // What was sent stays out of it: the message of an issue repeats it.
     const code = _tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()
-    into.push({ path: at.map(String).join("."), code, message: messages[code] ?? "not valid" })
+    into.violations.push({ path: at.map(String).join("."), code, message: messages[code] ?? "not valid" })
   }
 }
 
@@ -53,9 +62,9 @@ const messages: Readonly<Record<string, string>> = {
 
 const ofSchemaError = (error: unknown): ReadonlyArray<Violation> => {
   if (typeof error !== "object" || error === null || !("_tag" in error) || error._tag !== "SchemaError") return []
-  const found: Array<Violation> = []
+  const found: Found = { violations: [], parts: 0 }
   leaves((error as { readonly issue?: unknown }).issue, [], found, 0)
-  return found
+  return found.violations
 }
 
 /** What another program said about a failure that came back as a class of ours, which has no room for it. */
