@@ -5,7 +5,7 @@
  */
 import { deepStrictEqual, ok } from "node:assert/strict"
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -90,5 +90,40 @@ for (const [used, uses] of [
       ok(code.includes(`"${prefix}${metric}"`) === (uses as ReadonlyArray<string>).includes(metric), metric)
   })
 }
+/** What a library exports without saying its types. A type whose file no path leads to stops its compiler. */
+const exporting = `
+import { CircuitBreaker, Policy, Retry, Timeout } from "@holdfast/resilience"
+import { Effect } from "effect"
+const work = Effect.succeed(1)
+export const circuit = CircuitBreaker.make({ name: "one" })
+export const http = Policy.make("one", Policy.http)
+export const configured = Policy.fromConfig("one")
+export const called = Effect.flatMap(http, (policy) => Policy.protect(work, policy))
+export const retried = work.pipe(Timeout.timeout("1 second"), Retry.retry({ exhausted: "wrap" }))
+export class One extends Policy.Service<One>()("One", { ...Policy.database, fallback: { value: 0 } }) {}
+export const served = work.pipe(One.protect)
+export const layer = One.layer
+`
+
+const program = join(packed, "program")
+
+await check("types of what a program exports name the failures, by paths that are there", () => {
+  const installed = join(program, "node_modules", "@holdfast")
+  for (const tarball of readdirSync(packed)) {
+    const [, name] = /^holdfast-(.*)-[\d.]+\.tgz$/.exec(tarball) ?? []
+    if (name === undefined) continue
+    mkdirSync(join(installed, name), { recursive: true })
+    execFileSync("tar", ["-xf", join(packed, tarball), "-C", join(installed, name), "--strip-components=1"])
+  }
+  symlinkSync(join(process.cwd(), "node_modules", "effect"), join(program, "node_modules", "effect"))
+  writeFileSync(join(program, "package.json"), JSON.stringify({ type: "module" }))
+  writeFileSync(join(program, "main.ts"), exporting)
+  const options =
+    "--strict --declaration --emitDeclarationOnly --skipLibCheck --module nodenext --target es2024 --types"
+  execFileSync("tsc", [...options.split(" "), "", "main.ts"], { cwd: program, encoding: "utf8", stdio: "pipe" })
+  const types = readFileSync(join(program, "main.d.ts"), "utf8")
+  ok(!/node_modules|dist\//.test(types), types)
+  ok(/called: .*Reasons.*CircuitOpen/.test(types), types)
+})
 rmSync(packed, { recursive: true, force: true })
 if (failed > 0) process.exitCode = 1

@@ -7,7 +7,7 @@ import { placeIn } from "../internal/config.ts"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
 import type * as Timeout from "../timeout/Timeout.ts"
 import { read } from "./config.ts"
-import type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Step } from "./options.ts"
+import type { Added, Adds, Answering, Failing, FallbackOptions, Options, RetryOptions, Step } from "./options.ts"
 import { build, buildRecommended, type Pipeline, type Policy } from "./pipeline.ts"
 
 export type { Added, Answers, FallbackOptions, Needs, Options, RetryOptions, Step } from "./options.ts"
@@ -16,7 +16,7 @@ export type { Health, Policy } from "./pipeline.ts"
 export { database, http } from "./presets.ts"
 
 /** The pipeline that options stand for. */
-export type For<O> = Policy<Added<O>, Answers<O>, Needs<O>>
+export type For<O> = Policy<Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]>
 
 /**
  * Makes a pipeline in the recommended order: fallback, total timeout, retry, circuit breaker, timeout of one attempt. Name it
@@ -52,7 +52,7 @@ export const make = <const O extends Options>(
   name: string,
   // Beside what was inferred, so that an editor finds what each option means.
   options: Options & O
-): Effect.Effect<For<O>, ConfigError.InvalidValue> =>
+): Effect.Effect<Policy<Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]>, ConfigError.InvalidValue> =>
   Effect.suspend(() => buildRecommended(placeOf("Policy", name), name, { path: name, defaults: options }, options))
 
 /**
@@ -93,7 +93,7 @@ export interface AnyStep<out X = unknown, out B = unknown, out R = unknown> {
 }
 
 /** The stage that options stand for. */
-export type StepFor<O> = AnyStep<Added<O>, Answers<O>, Needs<O>>
+export type StepFor<O> = AnyStep<Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]>
 
 const stepOf = (step: Step) => ({ step }) as never
 
@@ -158,11 +158,13 @@ export const protect: {
 )
 
 /** Failures that a pipeline from configuration may add; which stages it has is known only when it is read. */
-export type FromConfig = Added<{
+export type FromConfig = Added<Configurable>
+
+interface Configurable {
   readonly timeout: object
   readonly circuitBreaker: object
   readonly retry: { readonly exhausted: "wrap" }
-}>
+}
 
 /**
  * A pipeline whose options come from the `ConfigProvider` (environment, file), under a path that is its name by default.
@@ -197,7 +199,10 @@ export type FromConfig = Added<{
 export const fromConfig = <const O extends Options = {}>(
   name: string,
   options: { readonly path?: string | undefined; readonly defaults?: (Options & O) | undefined } = {}
-): Effect.Effect<Policy<FromConfig | Added<O>, Answers<O>, Needs<O>>, ConfigError.InvalidValue> => {
+): Effect.Effect<
+  Policy<Adds<Configurable>[Failing] | Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]>,
+  ConfigError.InvalidValue
+> => {
   const { defaults = {}, path = name } = options
   return Effect.flatMap(ConfigProvider.ConfigProvider, (provider) =>
     Effect.flatMap(read(path, defaults), (found) =>
@@ -288,7 +293,7 @@ export const Service =
   <const Id extends string, const O extends Options>(
     id: Id,
     options: Options & O
-  ): ServiceClass<Self, Id, Added<O>, Answers<O>, Needs<O>> =>
+  ): ServiceClass<Self, Id, Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]> =>
     serviceOf<Policy<unknown, unknown, unknown>>("Policy", id, {
       make: make<Options>(id, options),
       fromConfig: (path) => fromConfig<Options>(id, { path, defaults: options }),

@@ -63,18 +63,31 @@ type FallbackOf<O> = Options extends O ? never : Given<O, "fallback">
 /** What answers instead, as an effect. */
 type Instead<O> = Given<FallbackOf<O>, "orElse"> extends (failure: never) => infer F ? F : never
 
+/**
+ * What each part of a pipeline does to the type of an effect. A union of members has no name, so that an editor shows the
+ * failures and not how they were found: `Adds<O>[Failing]`.
+ */
+export interface Adds<O> {
+  readonly late: If<Given<O, "timeout" | "attemptTimeout">, Timeout.TimedOut>
+  readonly rejected: If<Given<O, "circuitBreaker">, Reasons.CircuitOpen>
+  readonly exhausted: If<Extract<Given<Given<O, "retry">, "exhausted">, "wrap">, Reasons.RetriesExhausted>
+  readonly failed: Effect.Error<Instead<O>>
+  readonly answered: Effect.Success<Instead<O>>
+  readonly value: Given<FallbackOf<O>, "value">
+  readonly needs: Effect.Services<Instead<O>>
+}
+
+export type Failing = "late" | "rejected" | "exhausted" | "failed"
+export type Answering = "answered" | "value"
+
 /** What a pipeline adds to the failures of an effect. */
-export type Added<O> =
-  | If<Given<O, "timeout" | "attemptTimeout">, Timeout.TimedOut>
-  | If<Given<O, "circuitBreaker">, Reasons.CircuitOpen>
-  | If<Extract<Given<Given<O, "retry">, "exhausted">, "wrap">, Reasons.RetriesExhausted>
-  | Effect.Error<Instead<O>>
+export type Added<O> = Adds<O>[Failing]
 
 /** What a pipeline may answer beside the values of an effect. */
-export type Answers<O> = Effect.Success<Instead<O>> | Given<FallbackOf<O>, "value">
+export type Answers<O> = Adds<O>[Answering]
 
 /** What a pipeline needs. */
-export type Needs<O> = Effect.Services<Instead<O>>
+export type Needs<O> = Adds<O>["needs"]
 
 const table: Table<Options> = {
   fallback: section,
