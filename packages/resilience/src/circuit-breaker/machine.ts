@@ -130,6 +130,17 @@ export const move = (
   self.tally.clear()
 }
 
+/** The open times from the n-th opening in a row on. No backoff grows beyond the steps that are taken here. */
+export const delaysFrom = (formula: Formula, opening: number, draw: Draw): Delays => {
+  const delays = new Delays(formula)
+  for (let i = Math.min(opening, 1100); i > 1; i--) delays.next(draw)
+  return delays
+}
+
+/** What is granted of the time that a dependency asked for. */
+export const askedOf = (hint: number | undefined, maxHint: number): number =>
+  hint !== undefined && hint > 0 ? Math.min(hint, maxHint) : 0
+
 const open = (
   self: Circuit,
   at: number,
@@ -143,13 +154,8 @@ const open = (
   // A recovery that lasted as long as the last opening ends the series. A shorter one was flapping, and growth goes on.
   if (self.state === "closed" && at - trouble.closedAt >= trouble.lastOpenFor) trouble.openings = 0
   if (trouble.openings++ === 0) trouble.delays = undefined
-  if (trouble.delays === undefined) {
-    trouble.delays = new Delays(formula)
-    // A restored or reconfigured circuit goes on where its growth was. No backoff grows beyond this many steps.
-    for (let i = Math.min(trouble.openings, 1100); i > 1; i--) trouble.delays.next(draw)
-  }
-  const asked = hint !== undefined && hint > 0 ? Math.min(hint, maxHint) : 0
-  const openFor = Math.max(asked, trouble.delays.next(draw))
+  trouble.delays ??= delaysFrom(formula, trouble.openings, draw)
+  const openFor = Math.max(askedOf(hint, maxHint), trouble.delays.next(draw))
   trouble.lastOpenFor = openFor
   trouble.openUntil = at + openFor
   move(self, "open", at, steps, openFor, reason)

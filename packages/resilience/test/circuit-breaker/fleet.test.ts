@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NodeRedis } from "@effect/platform-node"
 import { Reasons } from "@holdfast/core"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Schedule, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Schedule, Stream } from "effect"
 import { CircuitBreaker as Persistence } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { spawn, spawnSync } from "node:child_process"
@@ -62,6 +62,102 @@ describe("a circuit that a fleet shares", () => {
       yield* Deferred.succeed(gate, "back")
       assert.strictEqual(yield* Fiber.join(probe), "back")
       assert.strictEqual(yield* other.get("eu").state, "closed")
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("B2 gives up a probe that hangs, and counts its result as late", () =>
+    Effect.gen(function* () {
+      const options = { openFor: "1 second", halfOpen: { maxWait: "10 seconds" } } as const
+      // The metrics of a name are those of its last breaker.
+      const [other, one] = [yield* make({ ...options, name: "hung" }), yield* make({ ...options, name: "hung" })]
+      const rejectionOf = (fleet: CircuitBreaker.Fleet) => Effect.flip(CircuitBreaker.protect(works, fleet.get("eu")))
+      const secondsLeft = (fleet: CircuitBreaker.Fleet) =>
+        Effect.map(rejectionOf(fleet), ({ retryAfter, state }) => [state, Duration.toSeconds(retryAfter!)])
+      yield* Effect.replicateEffect(Effect.exit(CircuitBreaker.protect(fails, one.get("eu"))), 2)
+      yield* TestClock.adjust("1 second")
+      const gate = yield* Deferred.make<string>()
+      const probe = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(gate), one.get("eu")), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("3 seconds")
+      // Another process cannot know when the probe began, only that it is given up by then.
+      assert.deepStrictEqual(
+        [yield* secondsLeft(one), yield* secondsLeft(other)],
+        [
+          ["half_open", 7],
+          ["half_open", 10]
+        ]
+      )
+      yield* TestClock.adjust("6999 millis")
+      assert.strictEqual((yield* rejectionOf(other)).state, "half_open")
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* secondsLeft(other), ["open", 1])
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(gate, "back")
+      assert.strictEqual(yield* Fiber.join(probe), "back")
+      assert.strictEqual(yield* other.get("eu").state, "half_open")
+      const late = (yield* Metric.snapshot).find(
+        ({ attributes, id }) => id === "resilience.circuit_breaker.late_results" && attributes?.["name"] === "hung"
+      )
+      assert.deepInclude(late?.state, { count: 1 })
+      assert.strictEqual(yield* CircuitBreaker.protect(works, other.get("eu")), "ok")
+      assert.strictEqual(yield* one.get("eu").state, "closed")
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("opens for longer with every opening, and for as long as the failure asks, at most maxHint", () =>
+    Effect.gen(function* () {
+      const guard = (yield* make({
+        trip: CircuitBreaker.consecutive(1),
+        openFor: Backoff.exponential("1 second"),
+        maxHint: "1 minute"
+      })).get("growth")
+      const waits: Array<number> = []
+      for (const asked of [0, 0, 1000, 3_600_000]) {
+        const failure = new Reasons.NetworkError({ retryAfter: Duration.millis(asked) })
+        yield* Effect.exit(CircuitBreaker.protect(failure, guard))
+        const { retryAfter } = yield* Effect.flip(CircuitBreaker.protect(works, guard))
+        waits.push(Duration.toSeconds(retryAfter!))
+        yield* TestClock.adjust(retryAfter!)
+      }
+      assert.deepStrictEqual(waits, [1, 2, 4, 60])
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("is another one for another name and key, wherever a stroke stands", () =>
+    Effect.gen(function* () {
+      const trip = CircuitBreaker.consecutive(1)
+      const one = (yield* make({ name: "a/b", trip })).get("c")
+      const others = [
+        (yield* make({ name: "a", trip })).get("b/c"),
+        (yield* make({ name: "a%2Fb", trip })).get("c"),
+        (yield* make({ name: "a/b", trip })).get("/c")
+      ]
+      yield* Effect.exit(CircuitBreaker.protect(fails, one))
+      assert.strictEqual(yield* one.state, "open")
+      for (const other of others) assert.strictEqual(yield* other.state, "closed")
+    }).pipe(Effect.provide(store))
+  )
+
+  it.effect("takes a classify that throws for a defect of the call, and gives its slot back", () =>
+    Effect.gen(function* () {
+      const oops = new Error("oops")
+      let isBroken = false
+      const guard = (yield* make({
+        trip: CircuitBreaker.consecutive(1),
+        classify: (exit) => {
+          if (isBroken) throw oops
+          return Exit.isSuccess(exit) ? "success" : "failure"
+        }
+      })).get("eu")
+      yield* Effect.exit(CircuitBreaker.protect(fails, guard))
+      yield* TestClock.adjust("60 seconds")
+      isBroken = true
+      const exit = yield* Effect.exit(CircuitBreaker.protect(works, guard))
+      assert.deepStrictEqual(exit, Exit.die(oops))
+      isBroken = false
+      assert.strictEqual(yield* CircuitBreaker.protect(works, guard), "ok")
+      assert.strictEqual(yield* guard.state, "closed")
     }).pipe(Effect.provide(store))
   )
 
@@ -135,6 +231,66 @@ describe("a store that cannot be asked", () => {
       assert.strictEqual(error._tag, "CircuitStoreUnavailable")
     }).pipe(Effect.provide(broken))
   )
+
+  /** A store that lets calls through, or says nothing. */
+  const silent = (answers: "never" | "only to calls") =>
+    Layer.succeed(Persistence.CircuitBreakerStore)(
+      Persistence.CircuitBreakerStore.of({
+        admit: () =>
+          answers === "never"
+            ? Effect.never
+            : Effect.succeed({ generation: 1, probe: false, consecutiveOpenings: 0, transition: undefined }),
+        record: () => Effect.never,
+        state: () => Effect.never
+      })
+    )
+
+  const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Effect.timed(Effect.exit(effect)), { startImmediately: true })
+      yield* TestClock.adjust("1 minute")
+      const [took, exit] = yield* Fiber.join(fiber)
+      return [Duration.toMillis(took), exit] as const
+    })
+
+  it.effect("costs a call no more than storeTimeout before it is let through", () =>
+    Effect.gen(function* () {
+      const fleet = yield* make()
+      assert.deepStrictEqual(yield* timed(CircuitBreaker.protect(works, fleet.get("eu"))), [1000, Exit.succeed("ok")])
+      const strict = yield* CircuitBreaker.fleet({ name: "payments", onStoreError: "fail", storeTimeout: "50 millis" })
+      for (const use of [CircuitBreaker.protect(works, strict.get("eu")), strict.get("eu").state]) {
+        const [took, exit] = yield* timed(use)
+        assert.strictEqual(took, 50)
+        assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CircuitBreaker.StoreUnavailable)
+      }
+    }).pipe(Effect.provide(silent("never")))
+  )
+
+  it.effect("gets the slot of a probe back when it lets a call through that nobody waits for any more", () =>
+    Effect.gen(function* () {
+      const recorded: Array<string> = []
+      const slow = Persistence.CircuitBreakerStore.of({
+        admit: () =>
+          Effect.delay(
+            Effect.succeed({ generation: 7, probe: true, consecutiveOpenings: 1, transition: undefined }),
+            "3 seconds"
+          ),
+        record: ({ generation, outcome }) => Effect.sync(() => void recorded.push(`${generation} ${outcome}`)),
+        state: () => Effect.never
+      })
+      const guard = (yield* make().pipe(Effect.provideService(Persistence.CircuitBreakerStore, slow))).get("eu")
+      assert.deepStrictEqual(yield* timed(CircuitBreaker.protect(works, guard)), [1000, Exit.succeed("ok")])
+      assert.deepStrictEqual(recorded, ["7 Ignored"])
+    })
+  )
+
+  it.effect("costs a call no more than storeTimeout when its result is recorded, and never the result", () =>
+    Effect.gen(function* () {
+      const guard = (yield* make({ storeTimeout: "200 millis" })).get("eu")
+      assert.deepStrictEqual(yield* timed(CircuitBreaker.protect(works, guard)), [200, Exit.succeed("ok")])
+      assert.deepStrictEqual(yield* timed(CircuitBreaker.protect(Effect.fail("no"), guard)), [200, Exit.fail("no")])
+    }).pipe(Effect.provide(silent("only to calls")))
+  )
 })
 
 describe("what a store cannot hold is refused when the breaker is made", () => {
@@ -149,10 +305,8 @@ describe("what a store cannot hold is refused when the breaker is made", () => {
     ],
     [{ trip: CircuitBreaker.anyOf(CircuitBreaker.consecutive(1)) }, "trip: must be consecutive"],
     [{ halfOpen: { successes: 2 } }, "halfOpen.successes: must be 1: the store lets one probe through"],
-    [
-      { halfOpen: { maxWait: "1 second" } },
-      "halfOpen.maxWait: must be left out: a probe is waited for as long as the probeLease"
-    ],
+    [{ halfOpen: { maxWait: 0 } }, "halfOpen.maxWait: must be a finite duration greater than 0 ms"],
+    [{ storeTimeout: 0 }, "storeTimeout: must be a finite duration greater than 0 ms"],
     [{ mode: "isolated" }, 'mode: must be "automatic"']
   ] as ReadonlyArray<readonly [Partial<CircuitBreaker.FleetOptions<"allow">>, string]>)("%j", ([options, text]) =>
     Effect.gen(function* () {
@@ -223,6 +377,31 @@ describe.skipIf(!hasRedis)("circuits over a real Redis", () => {
   )
 
   it.live(
+    "B2 do not wait for a probe that hangs in a process that lives",
+    () =>
+      Effect.gen(function* () {
+        const { port } = yield* redis
+        const options = { openFor: "200 millis", halfOpen: { maxWait: "1 second" } } as const
+        const member = Effect.map(make(options), (fleet) => fleet.get("hung"))
+        const one = yield* Effect.provide(member, yield* connect(port))
+        const other = yield* Effect.provide(member, yield* connect(port))
+        yield* Effect.replicateEffect(Effect.exit(CircuitBreaker.protect(fails, one)), 2)
+        yield* Effect.sleep("300 millis")
+        const gate = yield* Deferred.make<string>()
+        const probe = yield* Effect.forkChild(CircuitBreaker.protect(Deferred.await(gate), one), {
+          startImmediately: true
+        })
+        const next = CircuitBreaker.protect(works, other)
+        assert.strictEqual(yield* next.pipe(Effect.retry({ schedule: Schedule.spaced("100 millis") })), "ok")
+        assert.strictEqual(yield* other.state, "closed")
+        yield* Deferred.succeed(gate, "late")
+        assert.strictEqual(yield* Fiber.join(probe), "late")
+        assert.strictEqual(yield* other.state, "closed")
+      }).pipe(Effect.provide(Logger.layer([]))),
+    patience
+  )
+
+  it.live(
     "run calls or fail them, as was chosen, when the server is gone",
     () =>
       Effect.gen(function* () {
@@ -235,7 +414,10 @@ describe.skipIf(!hasRedis)("circuits over a real Redis", () => {
           server.once("exit", () => resume(Effect.void))
           server.kill("SIGKILL")
         })
-        assert.strictEqual(yield* CircuitBreaker.protect(works, allowing.get("eu")), "ok")
+        const [took, value] = yield* Effect.timed(CircuitBreaker.protect(works, allowing.get("eu")))
+        assert.strictEqual(value, "ok")
+        // Its client would keep the question for 5 seconds.
+        assert.isBelow(Duration.toSeconds(took), 4)
         const error = yield* Effect.flip(CircuitBreaker.protect(works, failing.get("eu")))
         assert.strictEqual(error._tag, "CircuitStoreUnavailable")
       }).pipe(Effect.provide(Logger.layer([]))),
