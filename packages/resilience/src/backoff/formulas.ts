@@ -32,10 +32,6 @@ export type Draw = () => number
 
 const none: Jitter = { kind: "none" }
 
-/** Jitter is part of the decorrelated formulas. */
-export const isSpread = ({ growth, jitter }: Formula): boolean =>
-  jitter.kind !== "none" || growth.kind === "decorrelated_v1" || growth.kind === "decorrelated_v2"
-
 /** Beyond this attempt `2^x` approaches infinity, and infinity minus infinity is no delay. */
 const lastSmoothAttempt = 1000
 
@@ -59,19 +55,38 @@ const spread = (delay: number, jitter: Jitter, draw: Draw): number => {
   }
 }
 
+const leastDraw: Draw = () => 0
+
 /** The delays of one call, one after the other. Holds the only state a formula has; make a new one per call. */
 export class Delays {
   readonly formula: Formula
   #attempt = 0
   #memory = 0
+  #random = 0
 
   constructor(formula: Formula) {
     this.formula = formula
   }
 
   next(draw: Draw): number {
+    const { growth, jitter } = this.formula
+    const attempt = this.#attempt++
+    const memory = this.#memory
+    const lowest = isInherent(growth) || jitter.kind !== "none" ? this.#delay(attempt, leastDraw) : Infinity
+    this.#memory = memory
+    const delay = this.#delay(attempt, draw)
+    this.#random = Math.max(0, delay - lowest)
+    return delay
+  }
+
+  /** How much of the last delay was chance: a wait for something else is spread by as much. */
+  get random(): number {
+    return this.#random
+  }
+
+  #delay(attempt: number, draw: Draw): number {
     const { cap, growth, jitter } = this.formula
-    const delay = this.#grow(growth, cap, this.#attempt++, draw)
+    const delay = this.#grow(growth, cap, attempt, draw)
     // Capped on both sides of the jitter: before, so that a delay far above the cap still spreads; after, so that none exceeds it.
     return Math.max(0, Math.min(cap, spread(Math.min(cap, delay), isInherent(growth) ? none : jitter, draw)))
   }

@@ -2,7 +2,7 @@ import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { under } from "@holdfast/core/options"
 import { Cause, Context, Duration, Effect, Exit, Option, Pull, Random, Schedule } from "effect"
 import { isBackoff } from "../backoff/Backoff.ts"
-import { Delays, isSpread } from "../backoff/formulas.ts"
+import { Delays } from "../backoff/formulas.ts"
 import type { Budget } from "../budget/budget.ts"
 import { leftOf } from "../deadline/reference.ts"
 import { emit, Listener } from "../events/event.ts"
@@ -134,11 +134,11 @@ export class Run {
       const random = fiber.getRef(Random.Random)
       this.#delays ??= new Delays(backoff.formula)
       const delay = this.#delays.next(() => random.nextDoubleUnsafe())
-      return this.#wait(delay, isSpread(backoff.formula), spent, fiber)
+      return this.#wait(delay, this.#delays.random, spent, fiber)
     }
     return Effect.flatMap(this.#stepOf(backoff), (step) =>
       Pull.matchEffect(step(instantOf(fiber), spent.input), {
-        onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), false, spent, fiber),
+        onSuccess: ([, delay]) => this.#wait(Duration.toMillis(delay), 0, spent, fiber),
         onFailure: (cause) => this.#unscheduled(spent, withoutDate(under(this.plan.at, "backoff"), cause)),
         onDone: () => this.#stop("attempts", spent, fiber)
       })
@@ -184,10 +184,10 @@ export class Run {
     )
   }
 
-  #wait(computed: number, spread: boolean, spent: Spent, fiber: AnyFiber): Any {
+  #wait(computed: number, random: number, spent: Spent, fiber: AnyFiber): Any {
     const { hint } = spent
-    // The callee's wish is a minimum; jitter goes on top, or the whole herd comes back at the instant it was told.
-    const millis = hint === undefined ? computed : spread ? hint + computed : Math.max(hint, computed)
+    // The callee's wish is a minimum; chance goes on top, or the whole herd comes back at the instant it was told.
+    const millis = hint === undefined || computed >= hint ? computed : hint + random
     const limit = this.#limitBefore(millis, fiber)
     if (limit !== undefined) return this.#stop(limit, spent, fiber)
     this.#attemptFailed(fiber, spent.code, millis)

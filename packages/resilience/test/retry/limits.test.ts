@@ -60,6 +60,36 @@ describe("Retry limits", () => {
     })
   )
 
+  it.effect.each([
+    [
+      "which a longer wait of its own covers",
+      Backoff.constant("10 seconds", { jitter: { plusMinus: 0.1 } }),
+      9000,
+      11_000
+    ],
+    [
+      "and no longer than the cap",
+      Backoff.exponential("20 seconds", { jitter: "equal", cap: "20 seconds" }),
+      10_000,
+      20_000
+    ],
+    ["and only chance beside it", Backoff.constant("4 seconds", { jitter: { plusMinus: 0.25 } }), 5000, 7000],
+    ["and only chance beside it", Backoff.constant("4 seconds", { jitter: "equal" }), 5000, 7000],
+    ["and only chance beside it", Backoff.constant("4 seconds", { jitter: { upTo: "1 second" } }), 5000, 6000],
+    ["and only chance beside it", Backoff.decorrelated("2 seconds", { version: 1 }), 5000, 8000]
+  ] as const)("E8 waits for a hint of 5 s, %s", ([, backoff, least, most]) =>
+    Effect.gen(function* () {
+      const waits: Array<number> = []
+      for (let seed = 0; seed < 100; seed++) {
+        waits.push((yield* hinted("5 seconds", Retry.make({ backoff })).pipe(Random.withSeed(seed)))!)
+      }
+      const [first, last] = [Math.min(...waits), Math.max(...waits)]
+      const slack = (most - least) / 5
+      assert.isTrue(first >= least && first < least + slack, `the shortest is ${first}`)
+      assert.isTrue(last <= most && last > most - slack, `the longest is ${last}`)
+    })
+  )
+
   it.effect("E8 waits no shorter because of a hint of a time that has passed, jittered or not", () =>
     Effect.gen(function* () {
       const policy = Retry.make({ backoff: Backoff.constant("1 second", { jitter: "equal" }) })
