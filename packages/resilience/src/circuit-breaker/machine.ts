@@ -6,7 +6,7 @@
  */
 import { Delays, type Draw, type Formula } from "../backoff/formulas.ts"
 import { type Tally, tallyOf, type TripReason } from "./tally.ts"
-import type { Rule } from "./rule.ts"
+import { type Rule, slowerThanOf } from "./rule.ts"
 
 /**
  * `isolated` is closed to traffic by hand; `disabled` lets everything through and looks at nothing; `metrics_only` lets
@@ -40,7 +40,7 @@ export interface Settings {
   readonly maxHint: number
   /** Probes at once. */
   readonly concurrent: number
-  /** Successful probes that close the circuit … */
+  /** Successful probes that close the circuit, slow ones not counted … */
   readonly successes: number
   /** … out of this many. */
   readonly outOf: number
@@ -290,12 +290,14 @@ export const release = (
   const { state, tally } = self
   if (state === "half_open") {
     const trouble = self.trouble!
-    const { outOf, successes } = self.settings
+    const { outOf, successes, trip } = self.settings
+    // What would speak against the dependency in a closed circuit does so in a probe, too.
+    const isBad = outcome === "failure" || (outcome === "success" && now - startedAt > slowerThanOf(trip))
     trouble.inFlight--
-    if (outcome === "success" && ++trouble.ok >= successes) {
+    if (outcome === "success" && !isBad && ++trouble.ok >= successes) {
       trouble.closedAt = now
       move(self, "closed", now, steps)
-    } else if (outcome === "failure" && ++trouble.bad > outOf - successes) {
+    } else if (isBad && ++trouble.bad > outOf - successes) {
       open(self, now, "probe_failed", hint, draw, steps)
     }
   } else if (state !== "disabled") {

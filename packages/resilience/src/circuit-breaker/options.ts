@@ -25,7 +25,10 @@ import type { Trip } from "./trip.ts"
 export interface HalfOpenOptions {
   /** Probes that may run at once. At least 1. Default: 1. */
   readonly concurrent?: number | undefined
-  /** Successful probes that close the circuit. At least 1. Default: 2. */
+  /**
+   * Successful probes that close the circuit. Under a `slowRate` a slow probe is a failed one, even if it succeeds. At least 1.
+   * Default: 2.
+   */
   readonly successes?: number | undefined
   /**
    * Probes to judge by: as soon as `successes` of them cannot be reached any more, the circuit opens again. At least

@@ -97,6 +97,14 @@ export const decodeTrip = (at: At, trip: Trip): Rule => {
   }
 }
 
+/** Beyond how many milliseconds a call is slow by any part of the rule. */
+export const slowerThanOf = (rule: Rule): number =>
+  rule.kind === "any_of"
+    ? Math.min(...rule.rules.map(slowerThanOf))
+    : rule.kind === "slow_rate"
+      ? rule.slowerThan
+      : Infinity
+
 /** A rule exactly and as a text, except for what a custom one does: no text can say that. */
 export const keyOf = (rule: Rule): string => JSON.stringify(rule)
 

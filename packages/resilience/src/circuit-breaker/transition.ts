@@ -15,8 +15,8 @@ export interface Transition {
   /** How long it stays open. Only when `to` is `open`. */
   readonly openFor?: Duration.Duration
   /**
-   * Why it opened: `consecutive`, `failure_rate`, `slow_rate`, the name of a custom rule, `probe_failed` or `probes_hung`.
-   * Only when `to` is `open`.
+   * Why it opened: `consecutive`, `failure_rate`, `slow_rate`, the name of a custom rule, `probe_failed` (or was
+   * slow under a `slowRate`) or `probes_hung`. Only when `to` is `open`.
    */
   readonly reason?: string
 }

@@ -100,6 +100,11 @@ export class Model {
     }
   }
 
+  isSlow(rule: Rule, took: number): boolean {
+    if (rule.kind === "any_of") return rule.rules.some((one) => this.isSlow(one, took))
+    return rule.kind === "slow_rate" && took > rule.slowerThan
+  }
+
   count(outcome: Machine.Outcome) {
     return this.history.filter((one) => one === outcome).length
   }
@@ -143,7 +148,8 @@ export class Model {
       }
     } else if (this.state === "half_open") {
       this.running.pop()
-      this.history.push(outcome)
+      const took = this.now - call.startedAt
+      this.history.push(outcome === "success" && this.isSlow(this.settings.trip, took) ? "failure" : outcome)
       if (this.count("success") >= this.settings.successes) {
         this.closedAt = this.now
         this.enter("closed")

@@ -262,6 +262,41 @@ describe("several rules", () => {
     })
   )
 
+  it.effect.each([
+    ["slowRate", (slow: CircuitBreaker.Trip) => slow],
+    [
+      "slowRate as one of several",
+      (slow: CircuitBreaker.Trip) => CircuitBreaker.anyOf(CircuitBreaker.consecutive(9), slow)
+    ]
+  ] as const)("take a slow probe for a failed one: %s", ([, of]) =>
+    Effect.gen(function* () {
+      const slow = CircuitBreaker.slowRate({ slowerThan: "100 millis", window: { calls: 2 } })
+      const breaker = yield* make({ trip: of(slow), halfOpen: { successes: 1 } })
+      const seen = yield* recordTransitions(breaker)
+      const taking = (millis: number) =>
+        Effect.gen(function* () {
+          const call = yield* Effect.forkChild(CircuitBreaker.protect(Effect.sleep(millis), breaker), {
+            startImmediately: true
+          })
+          yield* TestClock.adjust(millis)
+          yield* Fiber.join(call)
+        })
+      yield* taking(5000)
+      yield* taking(5000)
+      assert.strictEqual(yield* breaker.state, "open")
+      yield* TestClock.adjust("60 seconds")
+      yield* taking(5000)
+      assert.strictEqual(yield* breaker.state, "open")
+      yield* TestClock.adjust("60 seconds")
+      yield* taking(100)
+      assert.strictEqual(yield* breaker.state, "closed")
+      assert.deepStrictEqual(
+        seen.flatMap(({ reason, to }) => (to === "open" ? [reason] : [])),
+        ["slow_rate", "probe_failed"]
+      )
+    })
+  )
+
   it.effect("may be the application's own, and one that throws is a defect of the call", () =>
     Effect.gen(function* () {
       let sum = 0
