@@ -862,13 +862,15 @@ layer(NodeFileSystem.layer)("Spool", (it) => {
     it.effect("by a file named after a record in the middle of another segment counts no loss", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const path = yield* directory
-        yield* life({ directory: path, segmentBytes: 2048 }, (spool) =>
-          Effect.forEach([1, 2, 3, 4, 5, 6], (at) => spool.append(bytes(`${at}`.repeat(400)), { items: 1 }))
-        )
-        assert.deepStrictEqual(yield* segments(path), ["0000000000000001.seg", "0000000000000005.seg"])
-        yield* fs.writeFileString(`${path}/0000000000000003.seg`, "")
-        assert.deepStrictEqual(yield* reopened(path), { corrupted: 0, delivered: [1, 2, 3, 4, 5, 6] })
+        for (const content of ["", `${"Z".repeat(32)}\0\0\0\x05${"Z".repeat(31)}`]) {
+          const path = yield* directory
+          yield* life({ directory: path, segmentBytes: 2048 }, (spool) =>
+            Effect.forEach([1, 2, 3, 4, 5, 6], (at) => spool.append(bytes(`${at}`.repeat(400)), { items: 1 }))
+          )
+          assert.deepStrictEqual(yield* segments(path), ["0000000000000001.seg", "0000000000000005.seg"])
+          yield* fs.writeFileString(`${path}/0000000000000003.seg`, content)
+          assert.deepStrictEqual(yield* reopened(path), { corrupted: 0, delivered: [1, 2, 3, 4, 5, 6] })
+        }
       })
     )
 
