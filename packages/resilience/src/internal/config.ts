@@ -15,12 +15,28 @@ export type Form<out A> = (source: Source) => Effect.Effect<A | undefined, Confi
 /** A form for every option, so that none can be forgotten. */
 export type Forms<O> = { readonly [K in keyof O]-?: Form<O[K]> }
 
+const constantOf = (key: string): string => key.replace(/([A-Z])/g, "_$1").toUpperCase()
+
+/** A path as the variables of an environment are split: `circuitBreaker` is `circuit` and, below it, `breaker`. */
+const split = (path: ConfigProvider.Path): ConfigProvider.Path =>
+  path.flatMap((key) => (typeof key === "string" && /[a-z][A-Z]/.test(key) ? constantOf(key).split("_") : [key]))
+
+const lower = (path: ConfigProvider.Path): ConfigProvider.Path =>
+  path.map((key) => (typeof key === "string" ? key.toLowerCase() : key))
+
+/** What stands there. What stands below a key of several words an environment in capitals shows below each of them. */
 const load = ({
   at,
   path,
   provider
 }: Source): Effect.Effect<ConfigProvider.Node | undefined, ConfigError.InvalidValue> =>
-  Effect.catch(provider.load(path), () => refusing(() => refuse(at, "must be readable")))
+  Effect.gen(function* () {
+    const node = yield* provider.load(path)
+    const parts = split(path)
+    if (node !== undefined || parts.length === path.length) return node
+    // Only where the case of a key is nothing: to others these are the settings of somebody else.
+    return (yield* provider.load(lower(parts))) && (yield* provider.load(parts))
+  }).pipe(Effect.catch(() => refusing(() => refuse(at, "must be readable"))))
 
 const below = (source: Source, key: string | number): Source => ({
   provider: source.provider,
@@ -94,21 +110,48 @@ export const inCode: Form<never> = (source) =>
         )
   )
 
-/** Texts under names of their own. */
+const assignments = "a text such as NotFound=ignored, sys.timeout=success"
+
+const parsePairs = (text: string, at: At): Readonly<Record<string, never>> => {
+  const found: Record<string, string> = {}
+  for (const part of text.split(",")) {
+    const [, name, value] = /^([^=]*[^=\s])\s*=([^=]+)$/.exec(part.trim()) ?? []
+    if (name === undefined) return refuse(at, `must be ${assignments}`, text)
+    if (Object.hasOwn(found, name)) refuse(under(at, name), "must be said once")
+    found[name] = value!.trim()
+  }
+  return found as Readonly<Record<string, never>>
+}
+
+const pairs = leaf(parsePairs)
+
+/** Texts under names of their own: in a section, or in one text, which keeps the names as they are where keys do not. */
 export const dictionary: Form<Readonly<Record<string, never>>> = (source) =>
-  Effect.flatMap(load(source), (node) =>
-    node?._tag !== "Record"
-      ? Effect.succeed(undefined)
-      : (Effect.all(Object.fromEntries([...node.keys].map((key) => [key, text(below(source, key))]))) as Effect.Effect<
-          Readonly<Record<string, never>>,
-          ConfigError.InvalidValue
-        >)
-  )
+  Effect.gen(function* () {
+    const node = yield* load(source)
+    if (node === undefined) return undefined
+    const keys = node._tag === "Record" ? [...node.keys] : []
+    if (keys.length === 0 && node.value !== undefined) return yield* pairs(source)
+    if (node._tag !== "Record" || node.value !== undefined) {
+      return yield* refusing(() => refuse(source.at, `must be a section, or ${assignments}`))
+    }
+    const found: Record<string, never> = {}
+    for (const key of keys) {
+      const other = key.toLowerCase()
+      const isFolded = !node.keys.has(other) && (yield* load(below(source, other))) !== undefined
+      if (isFolded)
+        yield* refusing(() =>
+          refuse(under(source.at, key), `must be said in ${assignments}: this key has lost its case`)
+        )
+      found[key] = (yield* text(below(source, key)))!
+    }
+    return found
+  })
 
 /** `maxElapsed` is the variables `MAX` … `ELAPSED` to an environment that is asked in capitals. */
 const isPartOf = (key: string, known: ReadonlyArray<string>): boolean =>
   known.some((one) => {
-    const constant = one.replace(/([A-Z])/g, "_$1").toUpperCase()
+    const constant = constantOf(one)
     return constant === key || constant.startsWith(`${key}_`)
   })
 

@@ -254,6 +254,13 @@ describe("a pipeline from configuration", () => {
     ],
     [{ circuitBreaker: { trip: {} } }, "p.circuitBreaker.trip: must be consecutive, failureRate or slowRate"],
     [{ circuitBreaker: { mode: "on" } }, 'p.circuitBreaker.mode: must be "automatic" or'],
+    [
+      { circuitBreaker: { outcomes: "NotFound" } },
+      "p.circuitBreaker.outcomes: must be a text such as NotFound=ignored"
+    ],
+    [{ circuitBreaker: { outcomes: ["NotFound"] } }, "p.circuitBreaker.outcomes: must be a section, or a text such as"],
+    [{ circuitBreaker: { outcomes: "A=ignored,A=success" } }, "p.circuitBreaker.outcomes.A: must be said once"],
+    [{ circuitBreaker: { outcomes: "A=quiet" } }, "p.circuitBreaker.outcomes: must be tags (Timeout) or whole codes"],
     [{ circuitBreaker: { classify: "x" } }, "p.circuitBreaker.classify: must be given in code"],
     [{ circuitBreaker: { halfOpen: { outOf: 1 } } }, "p.circuitBreaker.halfOpen.outOf: must be no less than the 2"],
     [{ fallback: { when: "sys.timeout" } }, "p.fallback: must have its value or its effect given in code"],
@@ -263,6 +270,39 @@ describe("a pipeline from configuration", () => {
       const error = yield* Effect.flip(Policy.fromConfig("p").pipe(Effect.provide(from({ p: config }))))
       assert.include(`${error.path}: ${error.expected}`, message)
       assert.strictEqual(error.source, "configuration")
+    })
+  )
+
+  it.effect("says outcomes in one text where its keys have no case, as in an environment in capitals", () =>
+    Effect.gen(function* () {
+      const policy = (env: Record<string, string>) =>
+        Policy.fromConfig("p").pipe(
+          Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }).pipe(ConfigProvider.constantCase)))
+        )
+      const opening = { P_CIRCUIT_BREAKER_TRIP_CONSECUTIVE: "1" }
+      const said = yield* policy({
+        ...opening,
+        P_CIRCUIT_BREAKER_OUTCOMES: "NetworkError=ignored, sys.timeout=success"
+      })
+      yield* Effect.exit(Policy.protect(down, said))
+      assert.strictEqual(yield* said.circuitBreaker!.state, "closed")
+      const lost = yield* Effect.flip(policy({ ...opening, P_CIRCUIT_BREAKER_OUTCOMES_NETWORKERROR: "ignored" }))
+      assert.strictEqual(lost.path, "p.circuitBreaker.outcomes.NETWORKERROR")
+      assert.include(lost.expected, "must be said in a text such as NotFound=ignored")
+    })
+  )
+
+  it.effect("finds a slip of the pen in an environment in capitals, below a key of several words, too", () =>
+    Effect.gen(function* () {
+      const error = (env: Record<string, string>) =>
+        problem(
+          Policy.fromConfig("p").pipe(
+            Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }).pipe(ConfigProvider.constantCase)))
+          )
+        )
+      const found = yield* error({ P_CIRCUIT_BREAKER_OPENFOR: "5s", P_TIMEOUT: "1s" })
+      assert.include(found, "p.circuitBreaker.OPENFOR: is no option")
+      assert.include(yield* error({ P_TIMEOUT: "1s", P_RETRY_MAXELAPSED: "5s" }), "p.retry.MAXELAPSED: is no option")
     })
   )
 
