@@ -24,6 +24,9 @@ const split = (path: ConfigProvider.Path): ConfigProvider.Path =>
 const lower = (path: ConfigProvider.Path): ConfigProvider.Path =>
   path.map((key) => (typeof key === "string" ? key.toLowerCase() : key))
 
+const upper = (path: ConfigProvider.Path): ConfigProvider.Path =>
+  path.map((key) => (typeof key === "string" ? key.toUpperCase() : key))
+
 /** What stands there. What stands below a key of several words an environment in capitals shows below each of them. */
 const load = ({
   at,
@@ -109,6 +112,14 @@ export const inCode: Form<never> = (source) =>
           refuse(source.at, "must be given in code: it is a function or a shared value, which no text can be")
         )
   )
+
+/** The same, where an environment in capitals shows another option under the same name. */
+export const inCodeOrNamesake: Form<never> = (source) =>
+  Effect.gen(function* () {
+    const found = yield* load({ ...source, path: lower(source.path) })
+    const isFolded = found !== undefined && (yield* load({ ...source, path: upper(source.path) })) !== undefined
+    return isFolded ? undefined : yield* inCode(source)
+  })
 
 const assignments = "a text such as NotFound=ignored, sys.timeout=success"
 

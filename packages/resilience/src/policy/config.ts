@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { kind } from "../budget/kinds.ts"
 import * as Breaker from "../circuit-breaker/config.ts"
 import { forms as fallback } from "../fallback/run.ts"
-import { flag, type Form, options, placeIn, read as readAt, reread } from "../internal/config.ts"
+import { flag, type Form, inCodeOrNamesake, options, placeIn, read as readAt, reread } from "../internal/config.ts"
 import { forms as retry } from "../retry/policy.ts"
 import { form as limit, merged } from "../timeout/limit.ts"
 import type { Options } from "./options.ts"
@@ -14,7 +14,8 @@ type Forms = { readonly [K in keyof Options]-?: Form<Options[K]> }
 const forms: Forms = {
   fallback: options(fallback) as Form<never>,
   timeout: limit,
-  retry: options(retry) as Form<Options["retry"]>,
+  // `retry.budget` and `retryBudget` are one variable.
+  retry: options({ ...retry, budget: inCodeOrNamesake }) as Form<Options["retry"]>,
   retryBudget: kind,
   circuitBreaker: options(Breaker.forms),
   attemptTimeout: limit,

@@ -306,6 +306,23 @@ describe("a pipeline from configuration", () => {
     })
   )
 
+  it.effect(
+    "takes a budget of its own from an environment in capitals, which cannot tell it from that of the retry",
+    () =>
+      Effect.gen(function* () {
+        const provider = ConfigProvider.fromEnv({ env: { P_RETRY_ATTEMPTS: "4", P_RETRY_BUDGET_TOKENS_MAX: "5" } })
+        const policy = yield* Policy.fromConfig("p").pipe(
+          Effect.provide(ConfigProvider.layer(ConfigProvider.constantCase(provider)))
+        )
+        assert.strictEqual((yield* policy.health).retryBudget?.rule, "5 tokens, 0.1 per success")
+        const both = from({ p: { retry: { budget: { tokens: {} } }, retryBudget: { tokens: {} } } })
+        assert.include(
+          yield* problem(Policy.fromConfig("p").pipe(Effect.provide(both))),
+          "p.retry.budget: must be given in code"
+        )
+      })
+  )
+
   it.effect("of a breaker alone names the path, too", () =>
     Effect.gen(function* () {
       const layer = (config: object) =>
