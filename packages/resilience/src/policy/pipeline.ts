@@ -1,9 +1,9 @@
 import type { ConfigError } from "@holdfast/core"
 import { type At, checkOne, name as named, placeOf, refusing, under } from "@holdfast/core/options"
 import { ConfigProvider, Context, Effect, Function, Pipeable, Semaphore, type Types } from "effect"
-import { type Budget, budgetOf } from "../budget/budget.ts"
+import { Budget } from "../budget/budget.ts"
 import { type Kind, ruleOf } from "../budget/kinds.ts"
-import * as RetryBudget from "../budget/RetryBudget.ts"
+import type * as RetryBudget from "../budget/RetryBudget.ts"
 import * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import { unscheduled } from "../circuit-breaker/schedule.ts"
 import { placeIn } from "../internal/config.ts"
@@ -172,12 +172,11 @@ const played = (at: At, steps: Places): Effect.Effect<Places, ConfigError.Invali
   )
 
 /** The budget of one's own: the living one while its rule is the same. */
-const budgetFor = (at: At, name: string, kind: Kind | undefined, living?: Budget) =>
-  Effect.gen(function* () {
-    if (kind === undefined) return undefined
-    const rule = yield* refusing(() => ruleOf(under(at, "retryBudget"), kind))
-    return living?.counts(rule) === true ? living : budgetOf(yield* RetryBudget.make(kind, { name }))
-  })
+const budgetFor = (at: At, name: string, kind: Kind | undefined, living?: Budget): Budget | undefined => {
+  if (kind === undefined) return undefined
+  const rule = ruleOf(under(at, "retryBudget"), kind)
+  return living?.counts(rule) === true ? living : new Budget(name, rule)
+}
 
 /** The breaker of the stages: the living one with other options, or a new one. */
 const breakerFor = (stages: ReadonlyArray<Compiled>, name: string, living?: CircuitBreaker.CircuitBreaker) =>
@@ -189,7 +188,7 @@ const breakerFor = (stages: ReadonlyArray<Compiled>, name: string, living?: Circ
     return living
   })
 
-/** Checks the stages and puts them together, with what is alive already. */
+/** Checks everything, and only then puts it together with what is alive already and shows it to the metrics. */
 const assemble = (
   at: At,
   steps: Places,
@@ -198,10 +197,12 @@ const assemble = (
   living?: Living
 ): Effect.Effect<Parts, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
-    const retryBudget = yield* budgetFor(at, name, kind, living?.retryBudget)
+    const retryBudget = yield* refusing(() => budgetFor(at, name, kind, living?.retryBudget))
     const all = yield* played(at, steps)
     const stages = yield* refusing(() => compileAll(at, all, name, retryBudget))
     const circuitBreaker = yield* breakerFor(stages, name, living?.circuitBreaker)
+    if (retryBudget !== living?.retryBudget)
+      yield* Effect.withFiber((fiber) => Effect.sync(() => retryBudget?.register(fiber)))
     return {
       stages,
       circuitBreaker,

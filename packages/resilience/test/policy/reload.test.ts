@@ -1,7 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
-import { CircuitBreaker, Policy, RetryBudget } from "@holdfast/resilience"
-import { Cause, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Logger, Queue, Schedule, Stream } from "effect"
+import { Backoff, CircuitBreaker, Policy, RetryBudget } from "@holdfast/resilience"
+import {
+  Cause,
+  ConfigProvider,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Queue,
+  Schedule,
+  Stream
+} from "effect"
 import { TestClock } from "effect/testing"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { watch } from "node:fs"
@@ -260,6 +273,28 @@ describe("a reload", () => {
       assert.strictEqual(String(policy), before)
       yield* Effect.exit(Policy.protect(down, policy))
       assert.strictEqual(yield* policy.circuitBreaker!.state, "open")
+    })
+  )
+
+  it.effect("that is refused leaves its metrics to the living budget", () =>
+    Effect.gen(function* () {
+      const name = "refused reload"
+      const retry = { attempts: 9, backoff: Backoff.none }
+      const policy = yield* Policy.make(name, { retry, retryBudget: RetryBudget.tokens({ max: 10 }) })
+      yield* Effect.exit(Policy.protect(down, policy))
+      const seen = Effect.map(Metric.snapshot, (all) =>
+        all
+          .filter(({ attributes, id }) => attributes?.["name"] === name && id.startsWith("resilience.retry_budget."))
+          .map(({ id, state }) => [id, "count" in state ? state.count : "value" in state && state.value])
+      )
+      const before = [
+        ["resilience.retry_budget.left", 0],
+        ["resilience.retry_budget.refusals", 1]
+      ]
+      assert.deepStrictEqual((yield* seen).toSorted(), before)
+      const wrong = { retry: { attempts: 0 }, retryBudget: RetryBudget.tokens({ max: 20 }) }
+      yield* Effect.flip(policy.reconfigure(wrong))
+      assert.deepStrictEqual((yield* seen).toSorted(), before)
     })
   )
 })
