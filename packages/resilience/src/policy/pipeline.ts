@@ -149,7 +149,7 @@ export class Pipeline extends Pipeable.Class implements Policy {
       Effect.gen({ self: this }, function* () {
         yield* refusing(() => checkWhole(at, taken))
         this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts.living)
-        this.#measures = taken.measure ?? this.#measures
+        this.#measures = taken.measure ?? false
         this.protect = this.#protection()
       })
     // Whoever reads may have to wait, and may be stopped; what was read is taken as a whole.
