@@ -1,6 +1,6 @@
 /** Options from the `ConfigProvider`, which knows only texts: what a text must be is said by whoever reads it. */
 import type { ConfigError } from "@holdfast/core"
-import { type At, nearest, refuse, refusing, section, under } from "@holdfast/core/options"
+import { type At, millisOf, nearest, refuse, refusing, section, under } from "@holdfast/core/options"
 import { ConfigProvider, type Duration, Effect } from "effect"
 
 interface Source {
@@ -56,9 +56,12 @@ const leaf =
         : refusing(() => parse(node.value?.trim() ?? refuse(source.at, "must be a text"), source.at))
     )
 
+/** A number that is written out is what is written, and no other: none is infinite but the word. */
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+
 export const number = leaf((text, at) => {
-  const value = text === "" ? Number.NaN : Number(text)
-  return Number.isNaN(value) ? refuse(at, "must be a number", text) : value
+  const value = text === "Infinity" || decimal.test(text) ? Number(text) : Number.NaN
+  return Number.isFinite(value) || text === "Infinity" ? value : refuse(at, "must be a number", text)
 })
 
 const units = /^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)s?$|^Infinity$/
@@ -66,11 +69,17 @@ const units = /^-?\d+(?:\.\d+)? (?:nano|micro|milli|second|minute|hour|day|week)
 /** What people write in files, and what a policy prints. */
 const short: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours", d: "days" }
 
-const parseDuration = (text: string, at: At): Duration.Input => {
+const durationOf = (text: string): Duration.Input | undefined => {
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text)
   if (units.test(text)) return text as Duration.Input
   const [, amount, unit] = /^(-?\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
-  if (unit !== undefined) return `${amount} ${short[unit]}` as Duration.Input
+  return unit === undefined ? undefined : (`${amount} ${short[unit]}` as Duration.Input)
+}
+
+const parseDuration = (text: string, at: At): Duration.Input => {
+  const found = durationOf(text)
+  // So many digits that they are infinite are not meant to be no limit.
+  if (found !== undefined && (text === "Infinity" || Number.isFinite(millisOf(found)))) return found
   return refuse(
     at,
     "must be a duration: a number of milliseconds, or one with a unit such as 500ms, 30s, 5m, 1h or 30 seconds, 5 minutes, 1 hour",

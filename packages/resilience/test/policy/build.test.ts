@@ -232,6 +232,12 @@ describe("a pipeline from configuration", () => {
     ],
     [{ timeuot: "1" }, "p.timeuot: is no option, did you mean timeout?"],
     [{ retry: { attempts: "many" } }, "p.retry.attempts: must be a number"],
+    ...["1e400", "-1e400", "9".repeat(400), "0x10", "0b11", "-Infinity", "infinity", "1_000", " "].map(
+      (attempts) => [{ retry: { attempts } }, "p.retry.attempts: must be a number"] as const
+    ),
+    ...["1e400", "9".repeat(400), `${"9".repeat(400)}s`, `${"9".repeat(400)} seconds`, "0x10"].map(
+      (timeout) => [{ timeout }, "p.timeout: must be a duration: a number of milliseconds"] as const
+    ),
     [{ retry: { attempts: 0 } }, "p.retry.attempts: must be a whole number, 1 or more, or Infinity"],
     [{ retry: { times: 3 } }, "p.retry.times: is no option (there are name, attempts"],
     [{ retry: "yes" }, "p.retry: must be an object of options"],
