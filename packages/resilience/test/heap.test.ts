@@ -39,7 +39,13 @@ describe("the heap, after collection", () => {
     const { bytesEach, growth, kept, open, seen } = grown.keys
     assert.deepStrictEqual({ seen, kept, open }, { seen: 1_000_000, kept: 10_000, open: 100 })
     assert.isBelow(growth, megabyte)
-    assert.sameMembers(Object.keys(bytesEach), ["consecutive", "rate of 100 calls"])
+    assert.sameMembers(Object.keys(bytesEach), [
+      "consecutive",
+      "rate of 100 calls",
+      "rate of 30 seconds",
+      "slow rate of 100 calls",
+      "slow rate of 30 seconds"
+    ])
     for (const each of Object.values(bytesEach)) assert.isAtMost(each, 300)
   })
 })

@@ -85,13 +85,24 @@ const program = Effect.gen(function* () {
   const seen = key
   const states = yield* Effect.forEach(down, ({ state }) => state)
   const open = states.filter((state) => state === "open").length
-  const rates = yield* CircuitBreaker.keyed({ name: "rates", trip: CircuitBreaker.failureRate() })
-  const rated = Effect.suspend(() => CircuitBreaker.protect(trivial, rates.get(`key ${key++}`)))
-  yield* times(100, rated)
-  const few = yield* heap
-  yield* times(room, rated)
+  const bytesOf = (name: string, trip: CircuitBreaker.Trip) =>
+    Effect.gen(function* () {
+      const rates = yield* CircuitBreaker.keyed({ name, trip })
+      const rated = Effect.suspend(() => CircuitBreaker.protect(trivial, rates.get(`key ${key++}`)))
+      yield* times(100, rated)
+      const few = yield* heap
+      yield* times(room, rated)
+      return ((yield* heap) - few) / room
+    })
+  const time = { time: "30 seconds" } as const
   const keys = {
-    bytesEach: { consecutive: (full - empty) / room, "rate of 100 calls": ((yield* heap) - few) / room },
+    bytesEach: {
+      consecutive: (full - empty) / room,
+      "rate of 100 calls": yield* bytesOf("calls", CircuitBreaker.failureRate()),
+      "rate of 30 seconds": yield* bytesOf("time", CircuitBreaker.failureRate({ window: time })),
+      "slow rate of 100 calls": yield* bytesOf("slow", CircuitBreaker.slowRate({ slowerThan: "1 second" })),
+      "slow rate of 30 seconds": yield* bytesOf("both", CircuitBreaker.slowRate({ slowerThan: 1000, window: time }))
+    },
     growth,
     kept: yield* many.size,
     seen,

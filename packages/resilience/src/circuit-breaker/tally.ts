@@ -99,7 +99,7 @@ const makeWindow = (rule: WindowRule): Window =>
 
 type RateRule = Extract<Rule, { readonly kind: "failure_rate" | "slow_rate" }>
 
-/** Calls that have not ended yet. A rule that does not watch them has none of this. */
+/** Calls that have not ended yet. */
 interface Running {
   /** Starts of those that are not slow yet, with how many share the instant; in order of time. */
   readonly since: Map<number, number>
@@ -110,12 +110,12 @@ interface Running {
 class RateTally implements Tally {
   readonly rule: RateRule
   readonly window: Window
-  readonly #running: Running | undefined
+  /** Kept only by a rule that watches them. Nothing if none runs, as in most circuits; of a single call its start. */
+  #running: Running | number | undefined = undefined
 
   constructor(rule: RateRule) {
     this.rule = rule
     this.window = makeWindow(rule.window)
-    this.#running = this.watches ? { since: new Map(), overdue: 0 } : undefined
   }
 
   get watches(): boolean {
@@ -135,24 +135,33 @@ class RateTally implements Tally {
   }
 
   get #overdue(): number {
-    return this.#running === undefined ? 0 : this.#running.overdue
+    return typeof this.#running === "object" ? this.#running.overdue : 0
   }
 
   start(now: number): void {
-    const since = this.#running?.since
-    since?.set(now, (since.get(now) ?? 0) + 1)
+    if (!this.watches) return
+    if (this.#running === undefined) {
+      this.#running = now
+      return
+    }
+    const { since } = this.#several(this.#running)
+    since.set(now, (since.get(now) ?? 0) + 1)
   }
 
   ignore(startedAt: number, now: number): void {
     const running = this.#running
-    if (running === undefined) return
-    if (this.#isSlow(startedAt, now)) {
-      running.overdue--
-      return
+    if (typeof running === "object") {
+      const { since } = running
+      if (this.#isSlow(startedAt, now)) {
+        running.overdue--
+      } else {
+        const others = since.get(startedAt)! - 1
+        if (others > 0) since.set(startedAt, others)
+        else since.delete(startedAt)
+      }
+      if (running.overdue > 0 || since.size > 0) return
     }
-    const others = running.since.get(startedAt)! - 1
-    if (others > 0) running.since.set(startedAt, others)
-    else running.since.delete(startedAt)
+    this.#running = undefined
   }
 
   record(isFailure: boolean, startedAt: number, now: number): TripReason | undefined {
@@ -167,8 +176,10 @@ class RateTally implements Tally {
 
   overdue(now: number): number | undefined {
     const { rule } = this
-    const running = this.#running
-    if (running === undefined || rule.kind !== "slow_rate") return undefined
+    const first = this.#running
+    if (first === undefined || rule.kind !== "slow_rate") return undefined
+    if (typeof first === "number" && !this.#isSlow(first, now)) return undefined
+    const running = this.#several(first)
     for (const [startedAt, calls] of running.since) {
       if (!this.#isSlow(startedAt, now)) return undefined
       running.since.delete(startedAt)
@@ -178,6 +189,10 @@ class RateTally implements Tally {
       if (this.#verdict(this.window.slow + running.overdue) !== undefined) return dueAt
     }
     return undefined
+  }
+
+  #several(running: Running | number): Running {
+    return typeof running === "object" ? running : (this.#running = { since: new Map([[running, 1]]), overdue: 0 })
   }
 
   #isSlow(startedAt: number, now: number): boolean {
@@ -192,10 +207,7 @@ class RateTally implements Tally {
 
   clear(): void {
     this.window.clear()
-    const running = this.#running
-    if (running === undefined) return
-    running.since.clear()
-    running.overdue = 0
+    this.#running = undefined
   }
 
   standing(now: number): ReadonlyArray<Standing> {

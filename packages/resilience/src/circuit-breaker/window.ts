@@ -104,21 +104,26 @@ export class CountWindow implements Window {
 Object.assign(CountWindow.prototype, { dated: false })
 
 const buckets = 10
-/** Calls, failures and slow calls of one bucket. */
+/** Calls, failures and slow calls, as one bucket saves them. */
 const perBucket = 3
+/** The number of the bucket, and those. */
+const perHeld = 4
+
+const none: ReadonlyArray<number> = []
 
 /**
  * The calls of the last `length` milliseconds, in ten buckets: it covers between nine and ten tenths of its length. A
  * clock that does not advance changes nothing; one that jumps empties it.
  */
 export class TimeWindow implements Window {
-  readonly dated = true
+  declare readonly dated: boolean
   readonly length: number
   calls = 0
   failures = 0
   slow = 0
-  #slot = -Infinity
-  #counts: Array<number> | undefined
+  #slot = 0
+  /** The buckets before the newest that have calls, oldest first. What the totals hold beside them is the newest. */
+  #older: ReadonlyArray<number> = none
 
   constructor(length: number) {
     this.length = length
@@ -126,38 +131,31 @@ export class TimeWindow implements Window {
 
   record(bits: number, now: number): void {
     this.advance(now)
-    this.#add(this.#slot, 1, bits & failed, bits >> 1)
+    this.calls++
+    this.failures += bits & failed
+    this.slow += bits >> 1
   }
 
   advance(now: number): void {
-    const slot = Math.floor((now * buckets) / this.length)
-    if (slot <= this.#slot) return
-    const counts = this.#counts
-    // After a long idle time every bucket has expired, not one per call.
-    const expired = Math.min(buckets, slot - this.#slot)
-    this.#slot = slot
-    if (counts === undefined || this.calls === 0) return
-    for (let i = 0; i < expired; i++) {
-      const at = ((slot - i) % buckets) * perBucket
-      this.calls -= counts[at]!
-      this.failures -= counts[at + 1]!
-      this.slow -= counts[at + 2]!
-      counts.fill(0, at, at + perBucket)
-    }
+    const slot = this.#slotOf(now)
+    if (slot > this.#slot) this.#hold(slot, this.calls === 0 ? none : this.#held())
   }
 
   clear(): void {
     this.calls = this.failures = this.slow = 0
-    this.#counts = undefined
+    this.#older = none
   }
 
   save(now: number): ReadonlyArray<number> {
     this.advance(now)
-    const counts = this.#counts
-    if (counts === undefined) return []
-    return Array.from({ length: buckets }, (_, i) => ((this.#slot + 1 + i) % buckets) * perBucket).flatMap((at) =>
-      counts.slice(at, at + perBucket)
-    )
+    if (this.calls === 0) return []
+    const saved = Array.from({ length: buckets * perBucket }, () => 0)
+    const held = this.#held()
+    for (let i = 0; i < held.length; i += perHeld) {
+      const at = (held[i]! - this.#slot + buckets - 1) * perBucket
+      for (let n = 0; n < perBucket; n++) saved[at + n] = held[i + 1 + n]!
+    }
+    return saved
   }
 
   fits(saved: ReadonlyArray<number>): boolean {
@@ -170,24 +168,47 @@ export class TimeWindow implements Window {
   }
 
   load(saved: ReadonlyArray<number>, now: number, age: number): void {
-    this.clear()
-    this.#slot = Math.floor((now * buckets) / this.length)
+    const slot = this.#slotOf(now)
     // Whole buckets: what is restored leaves the window at most a tenth of its length late.
-    const aged = Math.floor((age * buckets) / this.length)
-    for (let i = Math.max(0, aged); i < buckets; i++) {
-      const at = i * perBucket
-      this.#add(this.#slot + 1 + i - aged, saved[at] ?? 0, saved[at + 1] ?? 0, saved[at + 2] ?? 0)
-    }
+    const oldest = slot - buckets + 1 - Math.floor((age * buckets) / this.length)
+    const held = Array.from({ length: saved.length / perBucket }, (_, i) => [
+      oldest + i,
+      ...saved.slice(i * perBucket, (i + 1) * perBucket)
+    ])
+    this.#hold(slot, held.flat())
   }
 
-  #add(slot: number, calls: number, failures: number, slow: number): void {
-    const counts = (this.#counts ??= Array.from({ length: buckets * perBucket }, () => 0))
-    const at = (((slot % buckets) + buckets) % buckets) * perBucket
-    counts[at]! += calls
-    counts[at + 1]! += failures
-    counts[at + 2]! += slow
-    this.calls += calls
-    this.failures += failures
-    this.slow += slow
+  #slotOf(now: number): number {
+    return Math.floor((now * buckets) / this.length)
+  }
+
+  /** Every bucket, the newest included. */
+  #held(): ReadonlyArray<number> {
+    const older = this.#older
+    let { calls, failures, slow } = this
+    for (let i = 0; i < older.length; i += perHeld) {
+      calls -= older[i + 1]!
+      failures -= older[i + 2]!
+      slow -= older[i + 3]!
+    }
+    return older.concat(this.#slot, calls, failures, slow)
+  }
+
+  /** Holds these buckets, as far as they have calls and are in the window whose newest is `slot`. */
+  #hold(slot: number, held: ReadonlyArray<number>): void {
+    this.clear()
+    this.#slot = slot
+    for (let i = 0; i < held.length; i += perHeld) {
+      const calls = held[i + 1]!
+      if (calls === 0 || held[i]! <= slot - buckets) continue
+      this.calls += calls
+      this.failures += held[i + 2]!
+      this.slow += held[i + 3]!
+      // Grown bucket by bucket: what grows by itself grows by sixteen numbers at once.
+      if (held[i]! < slot) this.#older = this.#older.concat(held.slice(i, i + perHeld))
+    }
   }
 }
+
+// On the prototype: a million circuits share one answer.
+Object.assign(TimeWindow.prototype, { dated: true })
