@@ -63,6 +63,47 @@ describe("A GraphQL error", () => {
   })
 })
 
+describe("The headers of a message", () => {
+  class Held extends Failure.Tagged<Held>()("PeersHeld", { größe: Schema.String }, { code: "biz.peers.held" }) {}
+
+  it("say in ASCII what a broker routes by, and the rest as JSON", () => {
+    const headers = Projection.toMessageHeaders(new Held({ größe: "riesig 😀", detail: "größe\u2028\u001b[31m" }), {
+      carry: "all"
+    })
+    assert.deepInclude(headers, { "error-type": "biz.peers.held", "error-category": "biz", "error-retryable": "false" })
+    assert.isFalse(Object.hasOwn(headers, "error-retry-after-ms"))
+    for (const value of Object.values(headers)) assert.match(value, /^[ -~]*$/)
+    assert.deepInclude(JSON.parse(headers["error-data"]), { code: "biz.peers.held", reason: "held" })
+  })
+
+  it.effect("come back as the class, from text or bytes, whatever a broker has made of the names", () =>
+    Effect.gen(function* () {
+      const held = new Held({ größe: "riesig 😀", retryAfter: "2 seconds" })
+      const headers = Projection.toMessageHeaders(held, { carry: "all", policy: ExposurePolicy.standard })
+      const bytes = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)]))
+      const upper = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toUpperCase(), value]))
+      for (const body of [headers, bytes, upper, { ...headers, "x-death": [{ count: 1 }] }]) {
+        const failure = yield* RemoteFailure.decodeMessageHeaders(body, [Held])
+        assert.instanceOf(failure, Held)
+        assert.strictEqual(failure.größe, "riesig 😀")
+      }
+    })
+  )
+
+  it.effect("of another house are a remote failure with its type, and of no failure are none", () =>
+    Effect.gen(function* () {
+      const stranger = yield* RemoteFailure.decodeMessageHeaders({ "error-type": "java.io.IOException" })
+      assert.deepInclude(stranger, { code: "sys.remote_failure", detail: "java.io.IOException" })
+      for (const headers of [{}, { "error-data": "{}" }, "error-type", null]) {
+        const undecodable = yield* Effect.flip(RemoteFailure.decodeMessageHeaders(headers))
+        assert.strictEqual(undecodable._tag, "UndecodableRemote")
+      }
+      const torn = yield* Effect.flip(RemoteFailure.decodeMessageHeaders({ "error-type": "sys.x", "error-data": "{" }))
+      assert.deepInclude(torn, { problem: "not_json" })
+    })
+  )
+})
+
 describe("A stamped snapshot", () => {
   it.effect("says when and where it happened, and comes back with it", () =>
     Effect.gen(function* () {

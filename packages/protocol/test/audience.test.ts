@@ -34,6 +34,7 @@ const projections: Readonly<
   problem: ["client", (u, o) => JSON.stringify(Projection.toProblem(u, o))],
   "json-rpc": ["client", (u, o) => JSON.stringify(Projection.toJsonRpc(u, o))],
   graphql: ["client", (u, o) => JSON.stringify(Projection.toGraphQl(u, o))],
+  message: ["client", (u, o) => JSON.stringify(Projection.toMessageHeaders(u, o))],
   grpc: ["client", (u, o) => new TextDecoder().decode(Projection.toGrpc(u, { ...o, budget: 60_000 }).details)],
   cli: ["operator", (u, o) => JSON.stringify(Projection.toCli(u, o))],
   log: ["operator", (u, o) => JSON.stringify(Projection.toLog(u, o))],

@@ -18,6 +18,7 @@ const formats = {
     RemoteFailure.decodeJsonRpc
   ],
   graphql: [(u: unknown, o: Options) => Projection.stringify(Projection.toGraphQl(u, o)), RemoteFailure.decodeGraphQl],
+  message: [(u: unknown, o: Options) => Projection.toMessageHeaders(u, o), RemoteFailure.decodeMessageHeaders],
   grpc: [(u: unknown, o: Options) => Projection.toGrpc(u, { ...o, budget: 60_000 }).details, RemoteFailure.decodeGrpc],
   snapshot: [(u: unknown, o: Options) => Projection.stringify(ErrorSnapshot.of(u, o)), RemoteFailure.decodeSnapshot],
   log: [(u: unknown, o: Options) => Projection.stringify(Projection.toLog(u, o)), RemoteFailure.decodeLog]
@@ -25,7 +26,17 @@ const formats = {
 
 type Format = keyof typeof formats
 
-const carrying: ReadonlyArray<Format> = ["http", "rpc", "problem", "json-rpc", "graphql", "grpc", "snapshot", "log"]
+const carrying: ReadonlyArray<Format> = [
+  "http",
+  "rpc",
+  "problem",
+  "json-rpc",
+  "graphql",
+  "message",
+  "grpc",
+  "snapshot",
+  "log"
+]
 
 /** What must be the same on both sides. The position says where in the source of the other program. */
 const essence = (error: unknown, options: Options) => {
@@ -166,6 +177,7 @@ describe("Without `carry`", () => {
     problem: ["code", "reason", "detail", "status", "visibility", "hints", "retryable", "pause", "violations"],
     "json-rpc": ["code", "reason", "detail", "status", "visibility", "hints", "retryable", "pause", "violations"],
     graphql: ["code", "reason", "detail", "status", "visibility", "hints", "retryable", "pause", "violations"],
+    message: ["code", "reason", "detail", "status", "visibility", "hints", "retryable", "pause", "violations"],
     grpc: ["code", "reason", "detail", "status", "visibility", "hints", "retryable", "pause", "violations"],
     snapshot: [
       "code",

@@ -15,6 +15,7 @@ export const carrying: Readonly<Record<string, Exit>> = {
   rpc: json(Projection.toRpc),
   jsonRpc: json(Projection.toJsonRpc),
   graphQl: json(Projection.toGraphQl),
+  message: json(Projection.toMessageHeaders),
   grpcMessage: (snapshot, options) => Projection.toGrpc(snapshot, options).trailers["grpc-message"],
   grpcDetails: (snapshot, options) =>
     Report.oneLine(new TextDecoder().decode(Projection.toGrpc(snapshot, { ...options, budget: 60_000 }).details))
@@ -69,6 +70,7 @@ export const written: Readonly<Record<string, (error: unknown, options?: Project
   rpc: (u, o) => Projection.stringify(Projection.toRpc(u, o)),
   jsonRpc: (u, o) => Projection.stringify(Projection.toJsonRpc(u, o)),
   graphQl: (u, o) => Projection.stringify(Projection.toGraphQl(u, o)),
+  message: (u, o) => Projection.toMessageHeaders(u, o),
   log: (u, o) => Projection.stringify(Projection.toLog(u, o)),
   snapshot: (u, o) => Projection.stringify(ErrorSnapshot.of(u, o)),
   grpc: (u, o) => Projection.toGrpc(u, o).trailers["grpc-status-details-bin"]
@@ -81,6 +83,7 @@ export const decoders: Readonly<Record<string, RemoteFailure.Decoder>> = {
   rpc: RemoteFailure.decodeRpc,
   jsonRpc: RemoteFailure.decodeJsonRpc,
   graphQl: RemoteFailure.decodeGraphQl,
+  message: RemoteFailure.decodeMessageHeaders,
   log: RemoteFailure.decodeLog,
   snapshot: RemoteFailure.decodeSnapshot,
   grpc: RemoteFailure.decodeGrpc

@@ -36,6 +36,7 @@ const formats: Readonly<Record<string, (snapshot: ErrorSnapshot.ErrorSnapshot) =
   problem: (snapshot) => Projection.stringify(Projection.toProblem(snapshot, { instance: "urn:uuid:0" })),
   jsonrpc: (snapshot) => Projection.stringify(Projection.toJsonRpc(snapshot)),
   graphql: (snapshot) => Projection.stringify(Projection.toGraphQl(snapshot)),
+  message: (snapshot) => Projection.stringify(Projection.toMessageHeaders(snapshot)),
   snapshot: Projection.stringify
 }
 

@@ -23,6 +23,7 @@ const exits: Readonly<Record<string, (error: unknown, options: Projection.Option
   problem: (error, options) => Projection.stringify(Projection.toProblem(error, options)),
   "json-rpc": (error, options) => Projection.stringify(Projection.toJsonRpc(error, options)),
   graphql: (error, options) => Projection.stringify(Projection.toGraphQl(error, options)),
+  message: (error, options) => Projection.stringify(Projection.toMessageHeaders(error, options)),
   grpc: (error, options) => decodeURIComponent(JSON.stringify(Projection.toGrpc(error, options).trailers))
 }
 
@@ -35,6 +36,7 @@ const inside: Readonly<Record<string, (error: unknown) => string>> = {
 const strangers: ReadonlyArray<readonly [string, Effect.Effect<RemoteFailure.RemoteFailure, unknown>]> = [
   ["JSON-RPC", RemoteFailure.decodeJsonRpc({ error: { code: -32_000, message: chatty } })],
   ["GraphQL", RemoteFailure.decodeGraphQl({ errors: [{ message: chatty }] })],
+  ["headers of a message", RemoteFailure.decodeMessageHeaders({ "error-type": chatty })],
   ["a problem", RemoteFailure.decodeProblem({ title: chatty, status: 500, detail: chatty })],
   ["a problem with a code", RemoteFailure.decodeProblem({ code: "sys.theirs", title: "theirs", detail: chatty })],
   ["gRPC", RemoteFailure.decodeGrpc({ code: 13, message: chatty })]
@@ -82,6 +84,7 @@ describe("hints that were written for one audience", () => {
     ["problem", Projection.toProblem, RemoteFailure.decodeProblem],
     ["json-rpc", Projection.toJsonRpc, RemoteFailure.decodeJsonRpc],
     ["graphql", Projection.toGraphQl, RemoteFailure.decodeGraphQl],
+    ["message", Projection.toMessageHeaders, RemoteFailure.decodeMessageHeaders],
     [
       "grpc",
       (error: unknown, options: Projection.Options) => Projection.toGrpc(error, options).details,

@@ -186,7 +186,7 @@ describe("No exit", () => {
       )
       const all = Object.entries(exits(failure, { policy }))
       const outside = all.filter(([exit]) => /for (?:client|partner), carry (?:undefined|public)/.test(exit))
-      assert.strictEqual(outside.length, 2 * (13 + 7))
+      assert.strictEqual(outside.length, 2 * (14 + 8))
       for (const [exit, text] of outside) assert.notInclude(text, "marker", exit)
     }
   })

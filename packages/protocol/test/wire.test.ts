@@ -42,6 +42,7 @@ const formats: Readonly<
   HttpProjection: ["http", Projection.toHttp],
   JsonRpcError: ["jsonrpc", Projection.toJsonRpc],
   LogProjection: ["log", Projection.toLog],
+  MessageHeaders: ["message", Projection.toMessageHeaders],
   ProblemProjection: ["problem", Projection.toProblem],
   RpcProjection: ["rpc", Projection.toRpc]
 }

@@ -1,6 +1,7 @@
 import { messageFor, type Options, readsDetail, snapshotOf } from "./input.ts"
 import { rpcOf } from "./rpc.ts"
-import type { GraphQlError, JsonRpcError, PeerProjection } from "./schema.ts"
+import type { GraphQlError, JsonRpcError, MessageHeaders, PeerProjection } from "./schema.ts"
+import { escaped, stringify } from "./stringify.ts"
 
 /** What the formats share that wrap the RPC projection: the text for people, and everything for programs. */
 const told = (
@@ -76,4 +77,35 @@ export const toJsonRpc = (input: unknown, options?: Options): JsonRpcError => {
 export const toGraphQl = (input: unknown, options?: Options): GraphQlError => {
   const { message, peer } = told(input, options)
   return { message, extensions: peer }
+}
+
+/** Some brokers take only ASCII in a header, and JSON has an escape for all else. */
+const ascii = (json: string): string => json.replace(/[^\x20-\x7e]/g, escaped)
+
+/**
+ * The failure as headers of a message, for a dead-letter queue or an answer over a broker: code, category and whether it may be
+ * tried again for whoever routes, the RPC projection as JSON in `error-data` for whoever reads. Names and values fit Kafka, AMQP,
+ * NATS and SQS.
+ *
+ * - `audience`: default `client`. `carry`: default none.
+ *
+ * @example
+ * ```ts
+ * import { Reasons } from "@holdfast/core"
+ * import { Projection } from "@holdfast/protocol"
+ *
+ * const headers = Projection.toMessageHeaders(new Reasons.RateLimited({ retryAfter: "2 seconds" }))
+ * headers["error-type"] // => "biz.rate_limited"
+ * headers["error-retry-after-ms"] // => "2000"
+ * ```
+ */
+export const toMessageHeaders = (input: unknown, options?: Options): MessageHeaders => {
+  const { code, peer } = told(input, options)
+  return {
+    "error-type": code,
+    "error-category": peer.category,
+    "error-retryable": peer.retryable ? "true" : "false",
+    ...(peer.retry_after_ms === undefined ? {} : { "error-retry-after-ms": String(peer.retry_after_ms) }),
+    "error-data": ascii(stringify(peer))
+  }
 }

@@ -91,6 +91,19 @@ export type JsonRpcError = typeof JsonRpcError.Type
 export const GraphQlError = Schema.Struct({ message: Schema.String, extensions: PeerProjection })
 export type GraphQlError = typeof GraphQlError.Type
 
+/** The headers of a message that could not be handled. Values are printable ASCII. */
+export const MessageHeaders = Schema.Struct({
+  /** The code: what a broker or a consumer can filter by. */
+  "error-type": Schema.String,
+  "error-category": Category,
+  "error-retryable": Schema.Literals(["true", "false"]),
+  /** How long to wait before it is tried again, in milliseconds. */
+  "error-retry-after-ms": Schema.optionalKey(Schema.String),
+  /** The RPC projection as JSON, for programs that read the whole failure. */
+  "error-data": Schema.String
+})
+export type MessageHeaders = typeof MessageHeaders.Type
+
 /** Problem details as this package writes them. Others' may have any other member, and lack any of these. */
 export const ProblemProjection = Schema.Struct({
   type: Schema.String,

@@ -8,6 +8,7 @@ export {
   decodeHttp,
   decodeJsonRpc,
   decodeLog,
+  decodeMessageHeaders,
   decodeProblem,
   decodeRpc,
   decodeSnapshot

@@ -159,6 +159,20 @@ export const readJsonRpc = readWithin("data", "error")
 
 export const readGraphQl = readWithin("extensions", "errors")
 
+const header = (headers: unknown, name: string): string | undefined => {
+  if (!isObject(headers)) return undefined
+  const key = Object.keys(headers).find((one) => one.toLowerCase() === name)
+  const value = key === undefined ? undefined : headers[key]
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : textIn(value)
+}
+
+/** Headers of a message; without ours, its type is all there is to know. */
+export const readMessageHeaders = (headers: unknown, parse: (text: string) => unknown): Said | undefined => {
+  const [code, data] = [header(headers, "error-type"), header(headers, "error-data")]
+  if (code === undefined) return undefined
+  return (data === undefined ? undefined : readPeer(parse(data))) ?? elsewhere(code, null)
+}
+
 const readEntry = reading(LogProjection.mapFields(Struct.omit(carried)), ({ root_metadata, ...body }) => ({
   ...body,
   metadata: root_metadata,

@@ -15,6 +15,7 @@ import {
   readHttp,
   readJsonRpc,
   readLog,
+  readMessageHeaders,
   readRpc,
   readSnapshot,
   type Said
@@ -296,6 +297,15 @@ export const decodeGrpc = decoder("decodeGrpc", decoderWith("grpc", readGrpc, fa
 
 /** The failure in a JSON-RPC 2.0 response or in its `error`, whoever made it: JSON text, or what it was parsed to. */
 export const decodeJsonRpc = decoder("decodeJsonRpc", decoderWith("json-rpc", readJsonRpc))
+
+/**
+ * The failure in the headers of a message, as `Projection.toMessageHeaders` makes them: names in any case, values as text or bytes.
+ * Of others' headers with an `error-type`, that is all there is to know.
+ */
+export const decodeMessageHeaders = decoder(
+  "decodeMessageHeaders",
+  decoderWith("message", (headers) => readMessageHeaders(headers, parse), false)
+)
 
 /** The first failure of a GraphQL response, or one of its errors, whoever made it: JSON text, or what it was parsed to. */
 export const decodeGraphQl = decoder("decodeGraphQl", decoderWith("graphql", readGraphQl))

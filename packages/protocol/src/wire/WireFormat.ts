@@ -8,6 +8,7 @@ import {
   HttpProjection,
   JsonRpcError,
   LogProjection,
+  MessageHeaders,
   ProblemProjection,
   RpcProjection
 } from "../projection/schema.ts"
@@ -23,6 +24,7 @@ const formats: Readonly<Record<string, Schema.Constraint>> = {
   HttpProjection,
   JsonRpcError,
   LogProjection,
+  MessageHeaders,
   ProblemProjection,
   RpcProjection
 }
