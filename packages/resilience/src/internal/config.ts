@@ -175,24 +175,64 @@ const isPartOf = (key: string, known: ReadonlyArray<string>): boolean =>
     return constant === key || constant.startsWith(`${key}_`)
   })
 
+/** `retries` is `retry`, `breaker` is `circuitBreaker`, and `timeoutPerAttempt` has the words of `attemptTimeout`. */
+const wordsOf = (key: string): ReadonlyArray<string> =>
+  constantOf(key)
+    .toLowerCase()
+    .split(/[_-]/)
+    .map((word) => word.replace(/ies$/, "y").replace(/s$/, ""))
+
+/** The option that somebody has called by the end of its name, or by its name and more. */
+const called = (key: string, known: ReadonlyArray<string>): string | undefined => {
+  const words = wordsOf(key)
+  return known.find((one) => {
+    const its = wordsOf(one)
+    return (
+      its.slice(-words.length).join() === words.join() || (its.length > 1 && its.every((word) => words.includes(word)))
+    )
+  })
+}
+
+/** Who else may keep settings there. */
+type Others =
+  /** Nobody. */
+  | "nobody"
+  /** The other variables of an environment, which belongs to everybody. */
+  | "environment"
+  /** Other parts of the program. */
+  | "anybody"
+
+const isOthers = (key: string, others: Others): boolean =>
+  others === "anybody" || (others === "environment" && /^[A-Z\d_]+$/.test(key))
+
 /**
  * Options under their names. A key that nobody knows is refused; where others keep their settings, too, only one that looks
- * like a slip of the pen.
+ * like a slip of the pen, and `tell` hears of the rest.
  */
 const record =
-  <O extends object>(forms: { readonly [K in keyof O]: Form<O[K]> }, isShared: boolean): Form<O> =>
+  <O extends object>(
+    forms: { readonly [K in keyof O]: Form<O[K]> },
+    others: Others,
+    tell: (text: string) => Effect.Effect<void> = () => Effect.void
+  ): Form<O> =>
   (source) =>
     Effect.gen(function* () {
       const node = yield* load(source)
       const known = Object.keys(forms)
+      const sayable = known.filter((key) => forms[key as keyof O] !== (inCode as unknown))
       if (node?._tag === "Record") {
+        const left: Array<string> = []
         for (const key of node.keys) {
           if (Object.hasOwn(forms, key) || isPartOf(key, known)) continue
-          const near = nearest(key, known)
-          if (near === undefined && isShared) continue
+          const near = nearest(key, known) ?? called(key, sayable)
+          if (near === undefined && isOthers(key, others)) {
+            left.push(key)
+            continue
+          }
           const hint = near === undefined ? "" : `, did you mean ${near}?`
           yield* refusing(() => refuse(under(source.at, key), `is no option${hint} (there are ${known.join(", ")})`))
         }
+        if (left.length > 0) yield* tell(`left to others under ${source.at.path}: ${left.join(", ")}`)
       }
       const found: Record<string, unknown> = {}
       for (const key of known) {
@@ -205,7 +245,7 @@ const record =
 
 /** Options in a section of their own. */
 export const options = <O extends object>(forms: { readonly [K in keyof O]: Form<O[K]> }): Form<O> =>
-  record(forms, false)
+  record(forms, "nobody")
 
 /** One text, or a section that says more. */
 export const textOr =
@@ -227,10 +267,13 @@ export const mapped =
 
 export const placeIn = (path: string): At => ({ path, source: "configuration" })
 
+/** A path is one key; or several with dots between them, where there is no such key. */
 const find = <A>(path: string, form: Form<A>): Effect.Effect<A | undefined, ConfigError.InvalidValue> =>
-  Effect.withFiber((fiber) =>
-    form({ provider: fiber.getRef(ConfigProvider.ConfigProvider), path: [path], at: placeIn(path) })
-  )
+  Effect.gen(function* () {
+    const source = { provider: yield* ConfigProvider.ConfigProvider, path: [path], at: placeIn(path) }
+    const isOne = !path.includes(".") || (yield* load(source)) !== undefined
+    return yield* form(isOne ? source : { ...source, path: path.split(".") })
+  })
 
 /**
  * What a form finds under a path of the `ConfigProvider`. Nothing at all is no mistake where something stands in code, but a
@@ -247,16 +290,21 @@ export const readOne = <A>(
       : Effect.void
   )
 
-/** The options of a policy under a path. Other parts of the program may keep settings there, too. */
+/** The options of a policy under a path, which other parts of the program may use, too, unless it `isOwn`. */
 export const read = <O extends object>(
   path: string,
-  forms: { readonly [K in keyof O]: Form<O[K]> }
+  forms: { readonly [K in keyof O]: Form<O[K]> },
+  isOwn = false
 ): Effect.Effect<Partial<O>, ConfigError.InvalidValue> =>
-  Effect.map(readOne(path, record(forms, true)), (found): Partial<O> => found ?? {})
+  Effect.map(
+    readOne(path, record(forms, isOwn ? "environment" : "anybody", Effect.logInfo)),
+    (found): Partial<O> => found ?? {}
+  )
 
-/** The same once more, without a word where there is nothing: it has been said. */
+/** The same once more, without a word of what has been said. */
 export const reread = <O extends object>(
   path: string,
-  forms: { readonly [K in keyof O]: Form<O[K]> }
+  forms: { readonly [K in keyof O]: Form<O[K]> },
+  isOwn = false
 ): Effect.Effect<Partial<O>, ConfigError.InvalidValue> =>
-  Effect.map(find(path, record(forms, true)), (found): Partial<O> => found ?? {})
+  Effect.map(find(path, record(forms, isOwn ? "environment" : "anybody")), (found): Partial<O> => found ?? {})

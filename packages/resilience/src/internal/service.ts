@@ -32,7 +32,9 @@ export const madeOf = <O extends object, A>(
 ): Source<A> => ({
   make: refusing(() => make(placeOf(kind, id), given)),
   fromConfig: (path) =>
-    Effect.flatMap(read(path, forms), (found) => refusing(() => make(placeIn(path), { ...given, ...found } as O)))
+    Effect.flatMap(read(path, forms, path !== id), (found) =>
+      refusing(() => make(placeIn(path), { ...given, ...found } as O))
+    )
 })
 
 export const serviceOf = <A>(

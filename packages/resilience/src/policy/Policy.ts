@@ -167,7 +167,8 @@ interface Configurable {
 }
 
 /**
- * A pipeline whose options come from the `ConfigProvider` (environment, file), under a path that is its name by default.
+ * A pipeline whose options come from the `ConfigProvider` (environment, file), under a path that is its name by default;
+ * another path is its own, and whatever is no option there is refused. Dots go down.
  * `defaults` hold for what is not configured. Failures name the path.
  *
  * Options have the names and sections that they have in code. `timeout` and `attemptTimeout` are durations (`30 seconds`, or
@@ -205,7 +206,7 @@ export const fromConfig = <const O extends Options = {}>(
 > => {
   const { defaults = {}, path = name } = options
   return Effect.flatMap(ConfigProvider.ConfigProvider, (provider) =>
-    Effect.flatMap(read(path, defaults), (found) =>
+    Effect.flatMap(read(name, path, defaults), (found) =>
       buildRecommended(placeIn(path), name, { path, defaults, provider }, found)
     )
   )

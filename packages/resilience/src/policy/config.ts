@@ -22,13 +22,17 @@ const forms: Forms = {
   measure: flag
 }
 
-/** The options under a path of the `ConfigProvider`; `defaults` hold for what is not there. */
+/**
+ * The options under a path of the `ConfigProvider`; `defaults` hold for what is not there. A path that is more than the name
+ * of the pipeline is its own.
+ */
 export const read = (
+  name: string,
   path: string,
   defaults: Options,
   isAgain = false
 ): Effect.Effect<Options, ConfigError.InvalidValue> =>
-  Effect.flatMap((isAgain ? reread : readAt)<Options>(path, forms), (found) =>
+  Effect.flatMap((isAgain ? reread : readAt)<Options>(path, forms, path !== name), (found) =>
     refusing(() => {
       const { attemptTimeout, circuitBreaker, fallback, measure, retry, retryBudget, timeout } = found
       if (fallback !== undefined && defaults.fallback === undefined) {
@@ -44,7 +48,7 @@ export const read = (
             ? defaults.circuitBreaker
             : Breaker.merged(defaults.circuitBreaker ?? {}, circuitBreaker),
         attemptTimeout: merged(defaults.attemptTimeout, attemptTimeout),
-        measure: measure ?? defaults.measure
+        measure: measure ?? defaults.measure ?? false
       }
     })
   )

@@ -44,8 +44,8 @@ export interface Policy<out X = never, out B = never, out R = never> extends Pip
   readonly health: Effect.Effect<Health>
   /**
    * Other options for the living pipeline. Its circuit keeps its state, its open time and, under the same rule, its
-   * counts, also when one reload drops it and a later one brings it back; calls in flight finish as they began. Fails, and
-   * changes nothing, when an option is wrong.
+   * counts, also when one reload drops it and a later one brings it back; calls in flight finish as they began. `measure` stays as
+   * it is where it is not said. Fails, and changes nothing, when an option is wrong.
    */
   readonly reconfigure: (options: Options) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
@@ -131,7 +131,7 @@ export class Pipeline extends Pipeable.Class implements Policy {
   reload(path = this.#origin.path): Effect.Effect<void, ConfigError.InvalidValue> {
     const { defaults, provider } = this.#origin
     const again = Effect.withFiber<Options, ConfigError.InvalidValue>((fiber) => {
-      const options = read(path, defaults, true)
+      const options = read(this.name, path, defaults, true)
       // The default provider knows the environment only, and whoever reloads rarely thinks of providing one.
       const isProvided = Context.getOrUndefined(fiber.context, ConfigProvider.ConfigProvider) !== undefined
       return provider === undefined || isProvided
@@ -149,7 +149,7 @@ export class Pipeline extends Pipeable.Class implements Policy {
       Effect.gen({ self: this }, function* () {
         yield* refusing(() => checkWhole(at, taken))
         this.#parts = yield* assemble(at, recommended(taken), this.name, taken.retryBudget, this.#parts.living)
-        this.#measures = taken.measure ?? false
+        this.#measures = taken.measure ?? this.#measures
         this.protect = this.#protection()
       })
     // Whoever reads may have to wait, and may be stopped; what was read is taken as a whole.

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ConfigError } from "@holdfast/core"
 import { Reasons } from "@holdfast/core"
-import { Backoff, CircuitBreaker, Policy } from "@holdfast/resilience"
-import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Backoff, CircuitBreaker, Policy, Retry } from "@holdfast/resilience"
+import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 
 const problem = <A>(make: Effect.Effect<A, ConfigError.InvalidValue>) =>
@@ -327,6 +327,66 @@ describe("a pipeline from configuration", () => {
           "p.retry.budget: must be given in code"
         )
       })
+  )
+
+  it.effect.each([
+    ["breaker", "circuitBreaker"],
+    ["retries", "retry"],
+    ["timeoutPerAttempt", "attemptTimeout"],
+    ["attempt_timeouts", "attemptTimeout"]
+  ])("refuses %s beside what others keep under its name, for %s is meant", ([key, meant]) =>
+    Effect.gen(function* () {
+      const file = from({ p: { timeout: "1s", [key!]: {} } })
+      const found = yield* problem(Policy.fromConfig("p").pipe(Effect.provide(file)))
+      assert.include(found, `p.${key}: is no option, did you mean ${meant}?`)
+    })
+  )
+
+  it.effect("leaves to others what is no option under its name, and says so; a path of its own has no others", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void seen.push(String(message)))])
+      const file = from({ p: { timeout: "1s", url: "http://peer", connectTimeout: "2s" } })
+      const policy = yield* Policy.fromConfig("p").pipe(Effect.provide([file, logger]))
+      assert.deepStrictEqual(
+        [String(policy), seen],
+        ["p: Timeout(1s)", ["left to others under p: url, connectTimeout"]]
+      )
+      const own = yield* problem(Policy.fromConfig("other", { path: "p" }).pipe(Effect.provide([file, logger])))
+      assert.include(own, "p.url: is no option (there are fallback, timeout")
+      class Again extends Retry.Service<Again>()("test/build/Again", {}) {}
+      const layer = Again.layerConfig("again").pipe(Layer.provide(from({ again: { retries: "5" } })))
+      assert.include(yield* problem(Effect.scoped(Layer.build(layer))), "again.retries: is no option (there are name")
+    })
+  )
+
+  it.effect("starts beside the variables that a platform sets for everybody, on a path of its own, too", () =>
+    Effect.gen(function* () {
+      const env = { PAYMENTS_TIMEOUT: "1s", PAYMENTS_PORT: "tcp://10.0.0.1:80", PAYMENTS_SERVICE_HOST: "10.0.0.1" }
+      const provider = ConfigProvider.constantCase(ConfigProvider.fromEnv({ env }))
+      for (const name of ["payments", "other"]) {
+        const policy = yield* Policy.fromConfig(name, { path: "payments" }).pipe(
+          Effect.provide(ConfigProvider.layer(provider))
+        )
+        assert.strictEqual(String(policy), `${name}: Timeout(1s)`)
+      }
+    })
+  )
+
+  it.effect("goes down a path with dots, unless they are part of a key", () =>
+    Effect.gen(function* () {
+      const nested = from({ services: { p: { timeout: "1s" } } })
+      const flat = from({ "services.p": { timeout: "2s" }, services: { p: { timeout: "1s" } } })
+      const env = ConfigProvider.constantCase(ConfigProvider.fromEnv({ env: { SERVICES_P_TIMEOUT: "3s" } }))
+      const read = Policy.fromConfig("p", { path: "services.p", defaults: { retry: {} } })
+      const timeouts: Array<unknown> = []
+      for (const layer of [nested, flat, ConfigProvider.layer(env)]) {
+        timeouts.push((yield* Effect.provide(read, layer)).stages[0]?.text)
+      }
+      assert.deepStrictEqual(timeouts, ["Timeout(1s)", "Timeout(2s)", "Timeout(3s)"])
+      const wrong = from({ services: { p: { timeout: "soon" } } })
+      assert.include(yield* problem(Effect.provide(read, wrong)), "services.p.timeout: must be a duration")
+    })
   )
 
   it.effect("of a breaker alone names the path, too", () =>
