@@ -59,6 +59,11 @@ const entriesOf = (value: object): Iterable<readonly [unknown, unknown]> => {
 }
 
 const members = function* (value: object): Generator<readonly [unknown, unknown]> {
+  // The keys of a long list would be counted up before the first is looked at.
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) yield [String(at), value[at] as unknown]
+    return
+  }
   for (const key in value) yield [key, (value as Readonly<Record<string, unknown>>)[key]]
 }
 

@@ -14,7 +14,7 @@ const isAudience = Schema.is(Audience)
 export const textIn = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 export const isObject = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === "object" && u !== null && !Array.isArray(u)
+  typeof u === "object" && u !== null && !Array.isArray(u) && !ArrayBuffer.isView(u)
 
 export const own = (body: Readonly<Record<string, unknown>>, key: string): unknown =>
   Object.hasOwn(body, key) ? body[key] : undefined

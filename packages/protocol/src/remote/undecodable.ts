@@ -80,7 +80,7 @@ const problems: Readonly<Record<Problem, (fields: Fields) => string>> = {
 export class UndecodableRemote extends Failure.Tagged<UndecodableRemote>()(
   "UndecodableRemote",
   {
-    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`, `json-rpc`, `graphql`. */
+    /** What was expected: `http`, `rpc`, `log`, `problem`, `snapshot`, `grpc`, `json-rpc`, `graphql`, `message`. */
     format: Schema.String,
     /** What is wrong with it. */
     problem: Problem,
