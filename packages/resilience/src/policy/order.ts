@@ -38,7 +38,8 @@ const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
         )
       }
       const inner = stages[i + 1]
-      if (outer !== undefined && inner?.kind === "circuitBreaker") {
+      const isTotal = stages.slice(0, i).every(({ kind }) => kind === "fallback")
+      if (!isTotal && inner?.kind === "circuitBreaker") {
         refuse(
           under(at, stage.place),
           "must be inside of the circuit breaker: around it a call that takes too long is an interruption, which never opens a circuit"

@@ -56,6 +56,12 @@ describe("a pipeline is refused", () => {
         yield* order(timeout(1000), retry({}), timeout(100), circuitBreaker({})),
         /^Policy "p"\.steps\.2: must be inside of the circuit breaker/
       )
+      assert.match(
+        yield* order(retry({}), timeout("1 second"), circuitBreaker({})),
+        /^Policy "p"\.steps\.1: must be inside of the circuit breaker/
+      )
+      // The time of everything together is no time of an attempt.
+      yield* Policy.ordered("p", [Policy.fallback({ value: 0 }), timeout(1000), circuitBreaker({})])
       assert.match(yield* order(), /^Policy "p": must have at least one/)
       assert.match(yield* problem(Policy.make("", { timeout: 1 })), /^Policy\.name/)
     })
