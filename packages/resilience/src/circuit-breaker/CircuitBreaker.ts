@@ -1,6 +1,6 @@
 /** Stops calling a dependency that keeps failing, and finds out by itself when it is back. */
 import type { ConfigError, Reasons } from "@holdfast/core"
-import { type At, placeOf } from "@holdfast/core/options"
+import { type At, checkOne, placeOf, refusing, section } from "@holdfast/core/options"
 import { Context, Effect, Function, Layer } from "effect"
 import { placeIn, read } from "../internal/config.ts"
 import { type PolicyService, serviceOf } from "../internal/service.ts"
@@ -186,9 +186,11 @@ export interface ServiceClass<Self, Id extends string> extends PolicyService<Sel
  */
 export const Service =
   <Self>() =>
-  <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> =>
-    serviceOf<CircuitBreaker>("CircuitBreaker", id, {
-      make: make({ ...options, name: id }),
-      fromConfig: (path) => fromConfig(id, path, options),
+  <const Id extends string>(id: Id, options: Omit<Scheduled<Options>, "name"> = {}): ServiceClass<Self, Id> => {
+    const checked = refusing(() => checkOne(placeOf("CircuitBreaker", id), section, options))
+    return serviceOf<CircuitBreaker>("CircuitBreaker", id, {
+      make: Effect.andThen(checked, make({ ...options, name: id })),
+      fromConfig: (path) => Effect.andThen(checked, fromConfig(id, path, options)),
       protect
     })
+  }

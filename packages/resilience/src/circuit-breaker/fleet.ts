@@ -64,8 +64,8 @@ const tripOf = (at: At, rule: Rule): Store.TripPolicy => {
 const fleetTable = { onStoreError: oneOf("allow", "fail"), storeTimeout: positive }
 
 const checked = (at: At, options: Omit<FleetOptions, "openFor"> & Pick<Options, "openFor">) => {
-  const { classify, halfOpen, mode, onStoreError = "allow", outcomes, storeTimeout = "1 second" } = options
   const settings = decode(at, options, fleetTable)
+  const { classify, halfOpen, mode, onStoreError = "allow", outcomes, storeTimeout = "1 second" } = options
   if (mode !== undefined && mode !== "automatic") {
     refuse(under(at, "mode"), 'must be "automatic": the store knows no other')
   }
@@ -119,7 +119,7 @@ export const fleet = <const OnStoreError extends "allow" | "fail" = "allow">(
   Store.CircuitBreakerStore | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const at = placeOf("CircuitBreaker", options.name)
+    const at = placeOf("CircuitBreaker", options?.name)
     const plain = yield* unscheduled(at, options)
     const settings = yield* refusing(() => checked(at, plain))
     const store = yield* Store.CircuitBreakerStore

@@ -1,5 +1,5 @@
 import type { ConfigError, Reasons } from "@holdfast/core"
-import { checkOne, placeOf, refusing, under } from "@holdfast/core/options"
+import { checkOne, placeOf, refusing, section, under } from "@holdfast/core/options"
 import { Clock, Effect, Function, type Scope, type Stream } from "effect"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
@@ -123,8 +123,12 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   }
 
   reconfigure(options: Omit<Scheduled<Options>, "name">): Effect.Effect<void, ConfigError.InvalidValue> {
+    const at = placeOf("CircuitBreaker", this.name)
     return Effect.flatMap(
-      decodeScheduled(placeOf("CircuitBreaker", this.name), { ...options, name: this.name }),
+      Effect.andThen(
+        refusing(() => checkOne(at, section, options)),
+        decodeScheduled(at, { ...options, name: this.name })
+      ),
       (settings) => {
         this.shell.judge = { classify: options.classify, outcomes: options.outcomes }
         return this.apply(settings)

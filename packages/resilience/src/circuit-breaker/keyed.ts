@@ -63,8 +63,8 @@ export interface KeyedCircuitBreaker {
  */
 export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
+    const settings = yield* decodeScheduled(placeOf("CircuitBreaker", options?.name), options, keyedTable)
     const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
-    const settings = yield* decodeScheduled(placeOf("CircuitBreaker", rest.name), options, keyedTable)
     const shell = new Shell(rest)
     const registry = new Registry(settings, capacity, Duration.toMillis(timeToLive))
     const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>

@@ -191,7 +191,8 @@ export class Member implements FleetMember, Guarding<StoreUnavailable> {
     const { classify, outcomes } = this.circuits.judge
     if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return { outcome: "ignored" }
     try {
-      const outcome = classify?.(exit) ?? outcomeOf(exit, fiber.getRef(Classifier.Classifier), outcomes)
+      const outcome =
+        classify === undefined ? outcomeOf(exit, fiber.getRef(Classifier.Classifier), outcomes) : classify(exit)
       return { outcome, hint: outcome === "failure" ? hintOf(exit) : undefined }
     } catch (error) {
       return { outcome: "ignored", defect: Effect.die(error) }

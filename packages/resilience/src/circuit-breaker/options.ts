@@ -23,7 +23,7 @@ import type { Trip } from "./trip.ts"
 
 /** How a half-open circuit finds out whether its dependency is back. */
 export interface HalfOpenOptions {
-  /** Probes that may run at once. At least 1. Default: 1. */
+  /** Probes that may run at once. At least 1, and no more than `outOf`. Default: 1. */
   readonly concurrent?: number | undefined
   /**
    * Successful probes that close the circuit. Under a `slowRate` a slow probe is a failed one, even if it succeeds. At least 1.
@@ -66,7 +66,10 @@ export interface Options {
    * `CircuitBreaker.outcomeOf`, which reads the failure's declaration.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
-  /** What single failures say, by tag or code, where the declaration says otherwise. Default: none. */
+  /**
+   * What single failures say, by tag or code, where the declaration says otherwise. Not beside `classify`, which decides
+   * alone. Default: none.
+   */
   readonly outcomes?: Outcomes | undefined
   /**
    * Who decides the state at first: `"automatic"` the circuit; `"isolated"` lets nothing through; `"disabled"` lets
@@ -102,18 +105,25 @@ const halfOpenTable: Table<HalfOpenOptions> = {
 /** Checks the options and fills in the defaults. Times in milliseconds. `extra` are those of a breaker that has more. */
 export const decode = (at: At, options: Options, extra?: Table): Settings => {
   check(at, extra === undefined ? table : { ...table, ...extra }, options, ["name"])
+  if (options.classify !== undefined && options.outcomes !== undefined) {
+    refuse(under(at, "outcomes"), "must be left out beside classify, which may hand them to CircuitBreaker.outcomeOf")
+  }
   const { halfOpen = {}, mode = "automatic", openFor = "60 seconds", trip } = options
   check(under(at, "halfOpen"), halfOpenTable, halfOpen)
   const { concurrent = 1, maxWait = "60 seconds", successes = 2 } = halfOpen
   const { outOf = successes } = halfOpen
   if (outOf < successes)
     refuse(under(at, "halfOpen.outOf"), `must be no less than the ${successes} of halfOpen.successes`, outOf)
+  if (concurrent > outOf)
+    refuse(under(at, "halfOpen.concurrent"), `must be no more than the ${outOf} of halfOpen.outOf`, concurrent)
   const formula = (isBackoff(openFor) ? openFor : constant(openFor, { cap: openFor })).formula
   // No opening at all is no circuit. Jitter may still draw a short one.
-  if (formula.growth.base === 0) refuse(under(at, "openFor"), table.openFor.what)
-  const maxHint =
-    options.maxHint === undefined ? Math.max(hour, formula.growth.base) : Duration.toMillis(options.maxHint)
-  if (maxHint > 0 && maxHint < formula.growth.base) {
+  const { growth } = formula
+  if (growth.base === 0) refuse(under(at, "openFor"), table.openFor.what)
+  if (growth.kind === "listed" && growth.delays.includes(0))
+    refuse(under(at, "openFor"), "must be a backoff without a delay of 0 ms")
+  const maxHint = options.maxHint === undefined ? Math.max(hour, growth.base) : Duration.toMillis(options.maxHint)
+  if (maxHint > 0 && maxHint < growth.base) {
     refuse(under(at, "maxHint"), "must be 0, or no less than openFor, or it can never matter", Duration.millis(maxHint))
   }
   return {

@@ -6,6 +6,7 @@ import {
   flag,
   functionOf,
   guarded,
+  invalid,
   name,
   number,
   positive,
@@ -69,6 +70,21 @@ const rateOf = (at: At, options: RateOptions) => {
   return { threshold, window, minimumCalls }
 }
 
+/** Makes one memory to see that it is one: a call would be the first to find out. */
+const checkMemory = (at: At, make: CustomOptions["make"]): void => {
+  let made: unknown
+  try {
+    made = make()
+  } catch (cause) {
+    throw invalid(at, "must be a function that makes { record, clear }, and does not throw", { cause })
+  }
+  for (const member of ["record", "clear"] as const) {
+    if (!Predicate.hasProperty(made, member) || !Predicate.isFunction(made[member])) {
+      refuse(at, `must be a function that makes { record, clear }, and what it makes has no ${member}`)
+    }
+  }
+}
+
 /** Checks a rule and fills in its defaults. */
 export const decodeTrip = (at: At, trip: Trip): Rule => {
   switch (trip?.kind) {
@@ -87,10 +103,11 @@ export const decodeTrip = (at: At, trip: Trip): Rule => {
       return { kind: "slow_rate", ...rateOf(place, rest), slowerThan: Duration.toMillis(slowerThan), inFlight }
     }
     case "any_of":
-      if (trip.rules.length === 0) refuse(at, "must be at least one rule")
+      if (!Array.isArray(trip.rules) || trip.rules.length === 0) refuse(at, "must be at least one rule")
       return { kind: "any_of", rules: trip.rules.map((rule, i) => decodeTrip(under(at, i), rule)) }
     case "custom":
       check(under(at, "custom"), own, trip.options, ["name", "make"])
+      checkMemory(under(at, "custom.make"), trip.options.make)
       return trip
     default:
       return refuse(at, "must be a rule such as CircuitBreaker.consecutive(5)", trip)

@@ -37,7 +37,7 @@ export interface Call {
 export interface CustomOptions {
   /** Names the rule in transitions and health. Not empty; from a small, fixed set. */
   readonly name: string
-  /** Makes the memory of one circuit. */
+  /** Makes the memory of one circuit. Tried once more when a breaker is made, to see that it does. */
   readonly make: () => {
     /** Whether this call opens the circuit. */
     readonly record: (call: Call) => boolean
