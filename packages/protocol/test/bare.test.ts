@@ -4,6 +4,7 @@ import { Failure, Reasons } from "@holdfast/core"
 import { ExposurePolicy, LogEdge, RemoteFailure } from "@holdfast/protocol"
 import { HttpEdge } from "@holdfast/protocol/http"
 import { ApiEdge } from "@holdfast/protocol/http-api"
+import { Validator } from "@seriousme/openapi-schema-validator"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { HttpClient, HttpRouter } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiClient, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
@@ -118,6 +119,30 @@ describe("ApiEdge.api", () => {
       assert.notInstanceOf(failure, RemoteFailure.RemoteFailure)
     }).pipe(Effect.provide(served(told, "broken")))
   )
+
+  it("documents what the edge answers beside: headers of a problem, and whatever is not declared", async () => {
+    const own = Api.annotate(OpenApi.Transform, (spec) => ({ ...spec, "x-own": Object.keys(spec["components"]) }))
+    const document = OpenApi.fromApi(ApiEdge.api(own)) as unknown as {
+      readonly "x-own": ReadonlyArray<string>
+      readonly paths: Record<string, Record<string, { readonly responses: Record<string, Record<string, object>> }>>
+    }
+    const all = Object.values(document.paths).flatMap((path) => Object.values(path).map(({ responses }) => responses))
+    assert.isAbove(all.length, 0)
+    for (const responses of all)
+      assert.deepStrictEqual<unknown>(responses["default"], { $ref: "#/components/responses/Failure" })
+    const problems = all.flatMap((responses) =>
+      Object.values(responses).filter(({ content = {} }) => "application/problem+json" in content)
+    )
+    assert.isAbove(problems.length, 0)
+    for (const { headers } of problems) {
+      assert.deepStrictEqual(Object.keys(headers!), ["Retry-After", "X-Correlation-Id", "Content-Language"])
+    }
+    assert.include(document["x-own"], "responses")
+    const validator = new Validator()
+    const result = await validator.validate(document as never)
+    assert.isTrue(result.valid, JSON.stringify(result.errors))
+    assert.notInclude(JSON.stringify(validator.resolveRefs()), "$ref")
+  })
 
   it.effect("leaves other errors, problems and the API it is given as they are", () =>
     Effect.gen(function* () {

@@ -1,10 +1,12 @@
 import { check, refuse, type Table, text } from "@holdfast/core/options"
-import { Context, Predicate, Schema } from "effect"
+import { Context, Function, Predicate, Schema } from "effect"
 import * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as OpenApi from "effect/http-api/OpenApi"
 import type { Known } from "../remote/known.ts"
 import { type Options, problem } from "./ApiEdge.ts"
+import { documented } from "./apiDocument.ts"
 
 /** A declared class, also where `HttpApi` has made a JSON codec of it. */
 const declaredAs = (schema: Schema.Top): Known | undefined => {
@@ -27,7 +29,9 @@ const told = (endpoint: HttpApiEndpoint.Top, options: TypeBase): HttpApiEndpoint
 
 /**
  * An API in which every failure class that an endpoint declares as it is leaves as `ApiEdge.problem` makes it: status, document
- * and client alike. Give the result to the handlers, the server and the client. Errors of middlewares stay what they are.
+ * and client alike. Give the result to the handlers, the server and the client. Errors of middlewares stay what they are. In the
+ * document every endpoint has what `HttpEdge.layer` answers beside: the headers of a problem, and as `default` whatever is not
+ * declared.
  *
  * - `typeBase`: the beginning of the type URI. Default: `urn:failure:`. What is unknown or wrong is thrown as
  *   `ConfigError.InvalidValue`.
@@ -59,5 +63,8 @@ export const api = <Id extends string, Groups extends HttpApiGroup.Constraint>(
       group
     )
   )
-  return ofProblems.reduce((all, group) => all.add(group) as never, api)
+  const own = Context.getOrElse(api.annotations, OpenApi.Transform, () => Function.identity)
+  return ofProblems
+    .reduce<HttpApi.HttpApi<Id, Groups>>((all, group) => all.add(group) as never, api)
+    .annotate(OpenApi.Transform, (spec) => own(documented(spec)))
 }
