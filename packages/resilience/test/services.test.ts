@@ -108,6 +108,27 @@ describe("every policy is a service in a line, with the same names", () => {
   )
 })
 
+describe("a service", () => {
+  it.effect("whose options are none fails its layer, configured or not", () =>
+    Effect.gen(function* () {
+      const wrong = null as never
+      class R extends Retry.Service<R>()("wrong", wrong) {}
+      class F extends Fallback.Service<F>()("wrong", wrong) {}
+      class T extends Timeout.Service<T>()("wrong", wrong) {}
+      class B extends RetryBudget.Service<B>()("wrong", wrong) {}
+      class P extends Policy.Service<P>()("wrong", wrong) {}
+      type Any = Layer.Layer<never, ConfigError.InvalidValue>
+      const services = [R, F, T, B, P] as unknown as ReadonlyArray<{ layer: Any; layerConfig: () => Any }>
+      for (const { layer, layerConfig } of services) {
+        for (const any of [layer, layerConfig().pipe(configured({ another: {} }))]) {
+          const error = yield* Effect.flip(Effect.scoped(Layer.build(any)))
+          assert.match(`${error.path}: ${error.expected}`, /wrong.*: must be (an object of options|a duration|a kind)/)
+        }
+      }
+    })
+  )
+})
+
 describe("a path of configuration under which there is nothing", () => {
   it.effect("is legal, and said once where the policy is built", () =>
     Effect.gen(function* () {

@@ -255,7 +255,7 @@ export const Service =
     id: Id,
     options: Run.Whole<E, B, E2, R>
   ): ServiceClass<Self, Id, E, B, E2, R> => {
-    const given = { name: id, ...options } as Run.Whole<never, unknown, unknown, unknown>
+    const given = options as Run.Whole<never, unknown, unknown, unknown>
     return serviceOf<AnyFallback>("Fallback", id, {
       ...madeOf("Fallback", id, given, Run.forms, fallbackAt),
       protect: (self, fallback) => Run.run(self, planIn(fallback))

@@ -1,6 +1,6 @@
 /** Every policy as a service, in one line and under the same names. */
 import type { ConfigError } from "@holdfast/core"
-import { type At, placeOf, refusing } from "@holdfast/core/options"
+import { type At, checkOne, placeOf, refusing, section } from "@holdfast/core/options"
 import { Context, Effect, Layer } from "effect"
 import { type Form, placeIn, read } from "./config.ts"
 
@@ -22,20 +22,27 @@ interface Source<A> {
   readonly fromConfig: (path: string) => Effect.Effect<A, ConfigError.InvalidValue>
 }
 
-/** A policy that is made of its options and nothing else: those that are configured go before those in code, one by one. */
+/**
+ * A policy that is made of its options and nothing else: those that are configured go before those in code, one by one. Its
+ * name is the service's.
+ */
 export const madeOf = <O extends object, A>(
   kind: string,
   id: string,
-  given: O,
+  written: O,
   forms: Readonly<Record<string, Form<unknown>>>,
   make: (at: At, options: O) => A
-): Source<A> => ({
-  make: refusing(() => make(placeOf(kind, id), given)),
-  fromConfig: (path) =>
-    Effect.flatMap(read(path, forms, path !== id), (found) =>
-      refusing(() => make(placeIn(path), { ...given, ...found } as O))
-    )
-})
+): Source<A> => {
+  const made = (at: At, found: object) =>
+    refusing(() => {
+      checkOne(placeOf(kind, id), section, written)
+      return make(at, { name: id, ...written, ...found } as O)
+    })
+  return {
+    make: Effect.suspend(() => made(placeOf(kind, id), {})),
+    fromConfig: (path) => Effect.flatMap(read(path, forms, path !== id), (found) => made(placeIn(path), found))
+  }
+}
 
 export const serviceOf = <A>(
   kind: string,

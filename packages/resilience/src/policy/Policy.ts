@@ -1,6 +1,16 @@
 /** Several policies as one value: ordered, named, checked when it is built, and cheaper than its parts. */
 import type { ConfigError } from "@holdfast/core"
-import { placeOf } from "@holdfast/core/options"
+import {
+  type At,
+  check,
+  isSection,
+  name as named,
+  placeOf,
+  refuse,
+  refusing,
+  section,
+  under
+} from "@holdfast/core/options"
 import { type Cause, ConfigProvider, type Duration, Effect, Function, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "../circuit-breaker/CircuitBreaker.ts"
 import { placeIn } from "../internal/config.ts"
@@ -81,10 +91,18 @@ export const ordered = <const Steps extends ReadonlyArray<AnyStep>>(
   ConfigError.InvalidValue
 > =>
   Effect.suspend(() =>
-    build(placeOf("Policy", name), name, { path: name, defaults: {} }, () =>
-      steps.map(({ step }, i) => [`steps.${i}`, step] as const)
-    )
+    build(placeOf("Policy", name), name, { path: name, defaults: {} }, () => stepsOf(placeOf("Policy", name), steps))
   )
+
+const stepsOf = (at: At, steps: ReadonlyArray<AnyStep>): ReadonlyArray<readonly [place: string, step: Step]> => {
+  if (!Array.isArray(steps)) refuse(under(at, "steps"), "must be a list of stages", steps)
+  return Array.from(steps, (one: unknown, i) => [
+    `steps.${i}`,
+    isSection(one) && isSection(one["step"])
+      ? (one["step"] as unknown as Step)
+      : refuse(under(at, `steps.${i}`), "must be a stage such as Policy.retry({})", one)
+  ])
+}
 
 /** A stage for {@link ordered}. `adds` exists for the compiler only. */
 export interface AnyStep<out X = unknown, out B = unknown, out R = unknown> {
@@ -204,12 +222,13 @@ export const fromConfig = <const O extends Options = {}>(
   Policy<Adds<Configurable>[Failing] | Adds<O>[Failing], Adds<O>[Answering], Adds<O>["needs"]>,
   ConfigError.InvalidValue
 > => {
-  const { defaults = {}, path = name } = options
-  return Effect.flatMap(ConfigProvider.ConfigProvider, (provider) =>
-    Effect.flatMap(read(name, path, defaults), (found) =>
-      buildRecommended(placeIn(path), name, { path, defaults, provider }, found)
-    )
-  )
+  return Effect.gen(function* () {
+    yield* refusing(() => check(placeOf("Policy", name), { path: named, defaults: section }, options))
+    const { defaults = {}, path = name } = options
+    const provider = yield* ConfigProvider.ConfigProvider
+    const found = yield* read(name, path, defaults)
+    return yield* buildRecommended(placeIn(path), name, { path, defaults, provider }, found)
+  })
 }
 
 export interface ReloadOptions<E = never, R = never> {

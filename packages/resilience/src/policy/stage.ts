@@ -1,4 +1,4 @@
-import { type At, refuse, under } from "@holdfast/core/options"
+import { type At, checkOne, refuse, section, under } from "@holdfast/core/options"
 import { Duration } from "effect"
 import * as Backoff from "../backoff/Backoff.ts"
 import type { Formula } from "../backoff/formulas.ts"
@@ -71,6 +71,7 @@ const describeRetry = (plan: RetryPlan, { when }: RetryOptions): string => {
 
 /** Checks one stage. A refusal says where under `at`. */
 export const compile = (at: At, step: Step, place: string, name: string, budget: Budget | undefined): Compiled => {
+  if (step.kind !== "timeout") checkOne(at, section, step.options)
   switch (step.kind) {
     case "fallback": {
       const plan = planOfFallback(at, { name, ...step.options })
@@ -94,6 +95,7 @@ export const compile = (at: At, step: Step, place: string, name: string, budget:
       return { ...step, place, plan, text: describeRetry(plan, step.options) }
     }
     case "circuitBreaker": {
+      if ("name" in step.options) refuse(under(at, "name"), "must be left out: its name is that of the pipeline")
       const settings = decode(at, { ...(step.options as CircuitBreaker.Options), name })
       const { openFor, trip } = settings
       return { ...step, place, settings, text: `CircuitBreaker(${describeRule(trip)}, open ${describeOpen(openFor)})` }

@@ -176,7 +176,7 @@ export const Service =
     id: Id,
     options: Policy.Options<E, R, Exhausted, A> = {}
   ): ServiceClass<Self, Id, E, Added<Exhausted>, R, A> => {
-    const given = { name: id, ...options } as Policy.Options<never, unknown, "original">
+    const given = options as Policy.Options<never, unknown, "original">
     return serviceOf<Policy.AnyRetry>("Retry", id, {
       ...madeOf("Retry", id, given, Policy.forms, Policy.make),
       protect: (self, policy) => retried(self, Policy.planIn(policy))

@@ -9,7 +9,9 @@ import {
   notNegativeOrInfinity,
   oneOf,
   positive,
-  type Table
+  refuse,
+  type Table,
+  under
 } from "@holdfast/core/options"
 import { Duration, type Effect, Predicate, Schedule, type Types } from "effect"
 import { type Backoff, exponential, isBackoff } from "../backoff/Backoff.ts"
@@ -69,7 +71,7 @@ export interface Options<E, R, Exhausted extends "original" | "wrap", A = unknow
    * Which results are retried, too. When nothing allows another attempt, the caller gets the last one. Default: none.
    */
   readonly unwanted?: ((value: A) => boolean) | undefined
-  /** Gives back what an unwanted result holds, before the wait. Default: nothing. */
+  /** Gives back what an unwanted result holds, before the wait. Only beside `unwanted`. Default: nothing. */
   readonly discard?: ((value: A) => Effect.Effect<unknown, never, R>) | undefined
   /** The budget that retries are drawn from. Default: the one of `RetryBudget.layer`, if there is one. */
   readonly budget?: RetryBudget | undefined
@@ -142,6 +144,9 @@ type AnyOptions = Options<never, unknown, "original" | "wrap", never>
 export const planOf = (at: At, options: AnyOptions): Plan => {
   check(at, table, options)
   const { name = "retry", when } = options
+  if (options.discard !== undefined && options.unwanted === undefined) {
+    refuse(under(at, "discard"), "must be left out without unwanted, which says what there is to give back")
+  }
   return {
     at,
     name,

@@ -57,6 +57,7 @@ describe("every option of every policy is refused when it is wrong, by its path 
 
   it.effect.each([
     [() => Retry.make({ times: 3 } as never), "Retry.times", "is no option; there are name, attempts, backoff"],
+    [() => Retry.make({ discard: () => Effect.void }), "Retry.discard", "must be left out without unwanted"],
     [() => Retry.retry(Effect.void, null as never), "Retry", "must be an object of options"],
     [() => Retry.retry("3" as never), "Retry", "must be an object of options"],
     [() => Timeout.timeout({ duration: "1 second" } as never), "Timeout.duration", "is no option; there are after"],

@@ -42,6 +42,31 @@ describe("a pipeline is refused", () => {
     })
   )
 
+  it.effect.each([
+    [() => Policy.ordered("p", null as never), 'Policy "p".steps: must be a list of stages'],
+    [() => Policy.ordered("p", [null] as never), 'Policy "p".steps.0: must be a stage such as Policy.retry({})'],
+    [() => Policy.ordered("p", [Policy.retry({}), {}] as never), 'Policy "p".steps.1: must be a stage such as'],
+    [() => Policy.ordered("p", [Policy.retry(null as never)]), 'Policy "p".steps.0: must be an object of options'],
+    [
+      () => Policy.ordered("p", [Policy.circuitBreaker(3 as never)]),
+      'Policy "p".steps.0: must be an object of options'
+    ],
+    [() => Policy.ordered("p", [Policy.timeout(null as never)]), 'Policy "p".steps.0: must be a duration greater than'],
+    [
+      () => Policy.make("p", { circuitBreaker: { name: "zz" } } as never),
+      'Policy "p".circuitBreaker.name: must be left out'
+    ],
+    [() => Policy.fromConfig("p", null as never), 'Policy "p": must be an object of options'],
+    [() => Policy.fromConfig("p", { defaults: null } as never), 'Policy "p".defaults: must be an object of options'],
+    [() => Policy.fromConfig("p", { path: "" }), 'Policy "p".path: must be a text that is not empty']
+  ] as ReadonlyArray<readonly [() => Effect.Effect<unknown, ConfigError.InvalidValue>, string]>)(
+    "when what it is made of is none: %#",
+    ([make, message]) =>
+      Effect.gen(function* () {
+        assert.include(yield* problem(Effect.suspend(make)), message)
+      })
+  )
+
   it.effect("when its order cannot mean what it says", () =>
     Effect.gen(function* () {
       const order = (...steps: ReadonlyArray<Policy.AnyStep>) => problem(Policy.ordered("p", steps))
