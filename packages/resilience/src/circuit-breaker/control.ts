@@ -1,7 +1,8 @@
 /** What an operator, a snapshot or a new configuration does to a circuit. As pure as the machine. */
 import type { Draw } from "../backoff/formulas.ts"
 import { type Circuit, type Mode, move, type Settings, settle, type State, type Step, troubleOf } from "./machine.ts"
-import { isSameRule } from "./rule.ts"
+import { isSameRule, keyOf } from "./rule.ts"
+import type { Snapshot } from "./snapshot.ts"
 import { tallyOf } from "./tally.ts"
 
 /** Closes the circuit to traffic until every isolation has ended. */
@@ -26,10 +27,13 @@ export const setMode = (self: Circuit, mode: Mode, now: number, draw: Draw, step
 const isAutomatic = (state: State): boolean => state === "closed" || state === "open" || state === "half_open"
 
 const obey = (self: Circuit, now: number, steps: Array<Step>): void => {
-  const { isolations, mode } = self.trouble!
+  const { isolations, kept, mode } = self.trouble!
   const wanted = isolations > 0 ? "isolated" : mode === "automatic" ? "closed" : mode
   if (wanted === self.state || (wanted === "closed" && isAutomatic(self.state))) return
   start(self, wanted, now, steps)
+  if (kept === undefined) return
+  if (wanted === "closed") goOn(self, kept.snapshot, kept.takenAt, now, steps)
+  else self.trouble!.kept = kept
 }
 
 /** Forgets everything that was seen. What an operator has decided stays: nobody has said that it is over. */
@@ -43,13 +47,41 @@ const start = (self: Circuit, state: State, now: number, steps: Array<Step>): vo
   const trouble = troubleOf(self)
   trouble.openings = 0
   trouble.closedAt = -Infinity
+  trouble.kept = undefined
   move(self, state, now, steps)
 }
 
-/** Goes on being open for as long as is left; with nothing left it is half-open. */
-export const resume = (self: Circuit, left: number, now: number, steps: Array<Step>): void => {
-  troubleOf(self).openUntil = now + left
-  if (left > 0) move(self, "open", now, steps, left, "restored")
+/**
+ * Goes on where the snapshot was taken, in the hands of an operator as soon as they let go. Probes that were running are gone
+ * with their process, so a half-open circuit starts its probing again.
+ */
+export const restore = (
+  self: Circuit,
+  snapshot: Snapshot,
+  takenAt: number,
+  now: number,
+  draw: Draw,
+  steps: Array<Step>
+): void => {
+  reset(self, now, draw, steps)
+  if (isAutomatic(self.state)) goOn(self, snapshot, takenAt, now, steps)
+  else troubleOf(self).kept = { snapshot, takenAt }
+}
+
+const goOn = (self: Circuit, snapshot: Snapshot, takenAt: number, now: number, steps: Array<Step>): void => {
+  const { closedFor, counted, lastOpenFor, openings, opensFor, rule, state } = snapshot
+  const trouble = troubleOf(self)
+  trouble.openings = openings
+  trouble.lastOpenFor = lastOpenFor
+  trouble.delays = undefined
+  if (closedFor !== undefined) trouble.closedAt = takenAt - closedFor
+  if (state === "closed") {
+    if (rule === keyOf(self.settings.trip)) self.tally.load(counted, now, now - takenAt)
+    return
+  }
+  const openUntil = state === "open" ? takenAt + opensFor : now
+  trouble.openUntil = openUntil
+  if (openUntil > now) move(self, "open", now, steps, openUntil - now, "restored")
   else move(self, "half_open", now, steps)
 }
 

@@ -35,7 +35,7 @@ export interface CircuitBreaker extends Guard {
   readonly snapshot: Effect.Effect<Snapshots.Snapshot>
   /**
    * Takes up a snapshot: the time it was put away counts as time open. Counts are taken over if the rule for opening is
-   * the same. Fails, and names the member, if it cannot be one of this circuit under these options.
+   * the same. In the hands of an operator it is taken up when they let go. Fails, and names the member, if it cannot be one of this circuit under these options.
    */
   readonly restore: (snapshot: Snapshots.Snapshot) => Effect.Effect<void, ConfigError.InvalidValue>
   /**
@@ -114,10 +114,10 @@ export abstract class Handle implements CircuitBreaker, Guarding {
       const { settings } = this.locate(fiber)
       return Effect.andThen(
         refusing(() => Snapshots.checkSnapshot(at, snapshot, this.name, this.key, settings)),
-        this.#control(
-          (circuit, now, draw, steps) => Snapshots.restore(circuit, snapshot, now, wallOf(fiber), draw, steps),
-          Function.constVoid
-        )
+        this.#control((circuit, now, draw, steps) => {
+          const age = Math.max(0, wallOf(fiber) - snapshot.at)
+          Control.restore(circuit, snapshot, now - age, now, draw, steps)
+        }, Function.constVoid)
       )
     })
   }

@@ -5,6 +5,7 @@
  * The record is mutated in place. Nothing here waits, so every operation is one step for all fibers.
  */
 import { Delays, type Draw, type Formula } from "../backoff/formulas.ts"
+import type { Snapshot } from "./snapshot.ts"
 import { type Tally, tallyOf, type TripReason } from "./tally.ts"
 import { type Rule, slowerThanOf } from "./rule.ts"
 
@@ -64,6 +65,8 @@ export interface Trouble {
   mode: Mode
   /** What moved when somebody only looked, for the next event to tell of. */
   untold: ReadonlyArray<Step> | undefined
+  /** What an operator's circuit is to go on with when it is given back, and when that was taken. */
+  kept: { readonly snapshot: Snapshot; readonly takenAt: number } | undefined
 }
 
 export interface Circuit {
@@ -106,7 +109,8 @@ export const troubleOf = (self: Circuit): Trouble =>
     probeDeadline: 0,
     isolations: 0,
     mode: "automatic",
-    untold: undefined
+    untold: undefined,
+    kept: undefined
   })
 
 /** Into another state, with nothing remembered of the one before. */

@@ -1,7 +1,6 @@
 import { type At, check, fitting, refuse, type Table, under } from "@holdfast/core/options"
 import { Schema, SchemaAST } from "effect"
-import * as Control from "./control.ts"
-import * as Machine from "./machine.ts"
+import type * as Machine from "./machine.ts"
 import { keyOf } from "./rule.ts"
 import { tallyOf } from "./tally.ts"
 
@@ -115,9 +114,19 @@ export const take = (
   wall: number
 ): Snapshot => {
   const { state, trouble } = self
+  const kept = trouble?.kept
   const closedFor = trouble === undefined ? Infinity : now - trouble.closedAt
   // Other options may have come since it opened, and whoever takes it up has those.
   const longest = longestOf(self.settings)
+  if (kept !== undefined) {
+    const { lastOpenFor, opensFor } = kept.snapshot
+    return {
+      ...kept.snapshot,
+      at: wall - (now - kept.takenAt),
+      lastOpenFor: Math.min(lastOpenFor, longest),
+      opensFor: Math.min(opensFor, longest)
+    }
+  }
   return {
     version: 1,
     circuit,
@@ -132,28 +141,4 @@ export const take = (
     rule: keyOf(self.settings.trip),
     counted: self.tally.save(now)
   }
-}
-
-/** Probes that were running are gone with their process, so a half-open circuit starts its probing again. */
-export const restore = (
-  self: Machine.Circuit,
-  snapshot: Snapshot,
-  now: number,
-  wall: number,
-  draw: () => number,
-  steps: Array<Machine.Step>
-): void => {
-  const age = Math.max(0, wall - snapshot.at)
-  Control.reset(self, now, draw, steps)
-  const trouble = Machine.troubleOf(self)
-  trouble.openings = snapshot.openings
-  trouble.lastOpenFor = snapshot.lastOpenFor
-  trouble.delays = undefined
-  if (snapshot.closedFor !== undefined) trouble.closedAt = now - snapshot.closedFor - age
-  if (self.state !== "closed") return
-  if (snapshot.state === "closed") {
-    if (snapshot.rule === keyOf(self.settings.trip)) self.tally.load(snapshot.counted, now, age)
-    return
-  }
-  Control.resume(self, snapshot.state === "open" ? snapshot.opensFor - age : 0, now, steps)
 }

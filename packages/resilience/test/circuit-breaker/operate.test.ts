@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
 import { recordTransitions } from "@holdfast/resilience/testing"
-import { Duration, Effect, Metric, Schema } from "effect"
+import { Duration, Effect, Exit, Metric, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { make, rejectionOf, trip, works } from "./circuit.ts"
 
@@ -174,6 +174,45 @@ describe("a snapshot", () => {
       yield* moved(after, late, 40_000)
       assert.strictEqual(yield* late.state, "half_open")
     })
+  )
+
+  it.effect(
+    "is taken up by a circuit in the hands of an operator when it is given back, the time until then included",
+    () =>
+      Effect.gen(function* () {
+        const before = yield* make()
+        yield* trip(before, 5)
+        const put = yield* before.snapshot
+        const leftAfter = (breaker: CircuitBreaker.CircuitBreaker, hold: Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function* () {
+            yield* breaker.restore({ ...put, at: (yield* before.snapshot).at })
+            assert.notStrictEqual(yield* breaker.state, "open")
+            yield* hold
+            const rejection = yield* rejectionOf(breaker)
+            return [rejection.state, seconds(rejection.retryAfter)]
+          })
+        const isolated = yield* make({ mode: "isolated" })
+        const given = Effect.gen(function* () {
+          yield* TestClock.adjust("10 seconds")
+          yield* isolated.setMode("disabled")
+          yield* TestClock.adjust("10 seconds")
+          yield* isolated.setMode("automatic")
+        })
+        assert.deepStrictEqual(yield* leftAfter(isolated, given), ["open", 40])
+        const held = yield* make()
+        const scope = yield* Scope.make()
+        yield* Scope.provide(held.isolate, scope)
+        assert.deepStrictEqual(yield* leftAfter(held, Scope.close(scope, Exit.void)), ["open", 60])
+        const again = yield* make({ mode: "metrics_only" })
+        yield* again.restore({ ...put, at: (yield* before.snapshot).at })
+        yield* TestClock.adjust("15 seconds")
+        const other = yield* make()
+        yield* other.restore(yield* again.snapshot)
+        assert.strictEqual(seconds((yield* rejectionOf(other)).retryAfter), 45)
+        yield* again.reset
+        yield* again.setMode("automatic")
+        assert.strictEqual(yield* again.state, "closed")
+      })
   )
 
   it.effect("of a closed circuit keeps its counts and forgets what has left the window meanwhile", () =>

@@ -86,11 +86,7 @@ describe("what is of another kind is refused, and not met by a call", () => {
       "must be an object of options",
       () => Layer.build(Nothing.layerConfig()).pipe(Effect.scoped)
     ],
-    [
-      db,
-      "must be an object of options",
-      () => Effect.flatMap(make(), (breaker) => breaker.reconfigure(wrong(null)))
-    ]
+    [db, "must be an object of options", () => Effect.flatMap(make(), (breaker) => breaker.reconfigure(wrong(null)))]
   ] as ReadonlyArray<readonly [string, string, () => Effect.Effect<unknown, unknown>]>)(
     "%s: %s",
     ([path, expected, make]) =>
