@@ -1,6 +1,6 @@
 import { Classifier } from "@holdfast/core"
 import { Cause, Duration, Exit } from "effect"
-import { tagOf } from "../internal/named.ts"
+import { tagsOf } from "../internal/named.ts"
 import type { Outcome } from "./machine.ts"
 
 const weight: Readonly<Record<Outcome, number>> = { ignored: 0, success: 1, failure: 2 }
@@ -12,8 +12,8 @@ const healthOf = (error: unknown, classify?: Classifier.Classify, overrides?: Ou
   const declared = Classifier.classify(error, classify)
   if (overrides === undefined) return declared.health
   if (Object.hasOwn(overrides, declared.code)) return overrides[declared.code]!
-  const tag = tagOf(error)
-  return tag !== undefined && Object.hasOwn(overrides, tag) ? overrides[tag]! : declared.health
+  const tag = tagsOf(error).find((tag) => Object.hasOwn(overrides, tag))
+  return tag === undefined ? declared.health : overrides[tag]!
 }
 
 /**

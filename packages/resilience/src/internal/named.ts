@@ -2,21 +2,34 @@ import { Failure } from "@holdfast/core"
 import { type Field, fitting, guarded, isSection } from "@holdfast/core/options"
 import { Predicate, Schema } from "effect"
 
-/** The tag of a failure, if it has one. It is asked while a circuit waits for a result, so it never throws. */
-export const tagOf = (failure: unknown): string | undefined => {
+const tagOf = (u: unknown): string | undefined =>
+  Predicate.hasProperty(u, "_tag") && typeof u._tag === "string" ? u._tag : undefined
+
+const deepest = 100
+
+/**
+ * The tags of a failure: its own, and those of the layers inside, the innermost first. They are asked while a circuit waits
+ * for a result, so they never throw.
+ */
+export const tagsOf = (failure: unknown): ReadonlyArray<string> => {
+  const tags: Array<string> = []
   try {
-    const tag = Predicate.hasProperty(failure, "_tag") ? failure._tag : undefined
-    return typeof tag === "string" ? tag : undefined
+    let layer = failure
+    for (let depth = 0; depth < deepest; depth++) {
+      const tag = tagOf(layer)
+      if (tag !== undefined) tags.unshift(tag)
+      if (!Failure.isFailure(layer) || Failure.leafOf(layer) === layer) break
+      layer = (layer as unknown as { readonly reason: unknown }).reason
+    }
   } catch {
-    return undefined
+    // What was found counts.
   }
+  return tags
 }
 
-/** Whether a failure is one of those that are named, by its tag or by its code. */
-export const isNamed = (names: ReadonlyArray<string>, failure: unknown, code: string): boolean => {
-  const tag = tagOf(failure)
-  return names.includes(code) || (tag !== undefined && names.includes(tag))
-}
+/** Whether a failure is one of those that are named: by its code, or by the tag of any layer of it. */
+export const isNamed = (names: ReadonlyArray<string>, failure: unknown, code: string): boolean =>
+  names.includes(code) || tagsOf(failure).some((tag) => names.includes(tag))
 
 const tag = /^(?!(?:biz|conf|logic|sys)$)[^\s.*?]+$/
 

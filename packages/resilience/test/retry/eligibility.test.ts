@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Classifier, Failure, Reasons } from "@holdfast/core"
-import { Backoff, Retry } from "@holdfast/resilience"
+import { Backoff, CircuitBreaker, Fallback, Retry } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
@@ -189,3 +189,37 @@ it.effect("does not know an error by name that lets nobody read it, and passes i
     assert.isTrue(Exit.isFailure(failed) && failed.cause.reasons.every(({ _tag }) => _tag === "Fail"))
   })
 )
+
+class Innermost extends Failure.Tagged<Innermost>()("Innermost", {}, { code: "sys.test_innermost", retry: "never" }) {}
+class Between extends Failure.Layered<Between>()("Between", [Innermost]) {}
+class Outermost extends Failure.Layered<Outermost>()("Outermost", [Between]) {}
+
+describe("a failure in layers is named by the tag of any of them, or by its code:", () => {
+  const layered = Outermost.from(new Innermost({}))
+
+  it.effect.each([
+    ["Innermost", true],
+    ["Between", true],
+    ["Outermost", true],
+    ["sys.test_innermost", true],
+    ["Another", false]
+  ] as const)("%s", ([name, isNamed]) =>
+    Effect.gen(function* () {
+      const dep = yield* dependency({ value: "up", failures: 1, failure: () => layered })
+      yield* Effect.exit(dep.call.pipe(Retry.retry({ backoff: Backoff.none, when: [name] })))
+      assert.strictEqual(dep.calls, isNamed ? 2 : 1)
+      const answer = Effect.fail(layered).pipe(Fallback.value("other", { when: [name] }), Effect.option)
+      assert.strictEqual((yield* answer)._tag, isNamed ? "Some" : "None")
+      const outcomes = { [name]: "ignored" } as const
+      assert.strictEqual(
+        CircuitBreaker.outcomeOf(Exit.fail(layered), undefined, outcomes),
+        isNamed ? "ignored" : "failure"
+      )
+    })
+  )
+
+  it("of several layers with an outcome the innermost one decides", () => {
+    const outcomes = { Outermost: "success", Between: "ignored" } as const
+    assert.strictEqual(CircuitBreaker.outcomeOf(Exit.fail(layered), undefined, outcomes), "ignored")
+  })
+})
