@@ -9,7 +9,7 @@ import type { Transition } from "./transition.ts"
 import { type Options, table } from "./options.ts"
 import type { Registry } from "./registry.ts"
 import { decodeScheduled, type Scheduled } from "./schedule.ts"
-import type { Event, Health, Shell } from "./shell.ts"
+import { drawOf, type Event, type Health, type Shell } from "./shell.ts"
 import * as Snapshots from "./snapshot.ts"
 
 /** One circuit, for one dependency. Make it once and share it: a breaker per call can never open. */
@@ -183,7 +183,7 @@ export class KeyHandle extends Handle {
   }
 
   locate(fiber: AnyFiber, isKept?: boolean): Machine.Circuit {
-    return this.registry.locate(this.key, nowOf(fiber), isKept)
+    return this.registry.locate(this.key, nowOf(fiber), drawOf(fiber), isKept)
   }
 
   apply(settings: Machine.Settings): Effect.Effect<void> {
@@ -196,7 +196,7 @@ const reconfigureAll = (shell: Shell, registry: Registry, settings: Machine.Sett
   Effect.withFiber((fiber) => {
     registry.settings = settings
     return Effect.forEach(
-      registry.entries(nowOf(fiber)),
+      registry.entries(nowOf(fiber), drawOf(fiber)),
       ([key, circuit]) =>
         shell.control(
           circuit,

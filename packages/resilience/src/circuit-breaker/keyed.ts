@@ -8,7 +8,7 @@ import type { Transition } from "./transition.ts"
 import type { Options } from "./options.ts"
 import { Registry } from "./registry.ts"
 import { decodeScheduled, type Scheduled } from "./schedule.ts"
-import { type Health, Shell } from "./shell.ts"
+import { drawOf, type Health, Shell } from "./shell.ts"
 
 export interface KeyedOptions extends Scheduled<Options> {
   /**
@@ -69,7 +69,7 @@ export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker,
     const registry = new Registry(settings, capacity, Duration.toMillis(timeToLive))
     const all = <A>(view: (key: string, circuit: Machine.Circuit) => Effect.Effect<A>) =>
       Effect.withFiber((fiber) =>
-        Effect.forEach(registry.entries(nowOf(fiber)), ([key, circuit]) => view(key, circuit))
+        Effect.forEach(registry.entries(nowOf(fiber), drawOf(fiber)), ([key, circuit]) => view(key, circuit))
       )
     return yield* Effect.withFiber((fiber) => {
       const alive = new WeakRef(registry)

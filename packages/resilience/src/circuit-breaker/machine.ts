@@ -63,6 +63,10 @@ export interface Trouble {
   probeDeadline: number
   isolations: number
   mode: Mode
+  /** Calls it refused so far. */
+  rejections: number
+  /** Results that came after the state or the rule had changed, and counted for nothing. */
+  lateResults: number
   /** What moved when somebody only looked, for the next event to tell of. */
   untold: ReadonlyArray<Step> | undefined
   /** What an operator's circuit is to go on with when it is given back, and when that was taken. */
@@ -109,6 +113,8 @@ export const troubleOf = (self: Circuit): Trouble =>
     probeDeadline: 0,
     isolations: 0,
     mode: "automatic",
+    rejections: 0,
+    lateResults: 0,
     untold: undefined,
     kept: undefined
   })
@@ -226,12 +232,22 @@ export const stateAt = (self: Circuit, now: number, draw: Draw): State => {
 export const isSpare = ({ state, trouble }: Circuit, now: number): boolean =>
   state === "closed" && (trouble === undefined || now - trouble.closedAt >= trouble.lastOpenFor)
 
-/** Since when nobody has asked for the circuit, or waited for it to be ready; `undefined` while it must stay. */
+/**
+ * Since when nobody has asked for the circuit, or waited for it to be ready; `undefined` while it must stay. What its probes
+ * were to say is waited for as long as they may take.
+ */
 export const idleSince = (self: Circuit): number | undefined => {
   const { state, trouble, usedAt } = self
-  if (state === "closed") return usedAt
-  const isWaiting = state === "open" || (state === "half_open" && trouble!.inFlight === 0)
-  return isWaiting ? Math.max(usedAt, trouble!.openUntil) : undefined
+  switch (state) {
+    case "closed":
+      return usedAt
+    case "open":
+      return Math.max(usedAt, trouble!.openUntil)
+    case "half_open":
+      return Math.max(usedAt, trouble!.inFlight === 0 ? trouble!.openUntil : trouble!.probeDeadline)
+    default:
+      return undefined
+  }
 }
 
 /** Whether a call at `now` is rejected with nothing else to do. The cheap question of an outage. */
@@ -290,7 +306,10 @@ export const release = (
   steps: Array<Step>
 ): boolean => {
   settle(self, now, draw, steps)
-  if (generation !== self.generation) return false
+  if (generation !== self.generation) {
+    troubleOf(self).lateResults++
+    return false
+  }
   const { state, tally } = self
   if (state === "half_open") {
     const trouble = self.trouble!

@@ -1,5 +1,5 @@
 import { Classifier, Failure, Reasons } from "@holdfast/core"
-import { Cause, Duration, Effect, Exit, Fiber, Function, Option, Random, References, Scope, type Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Function, Option, References, Scope, type Stream } from "effect"
 // The module and not its index, which would load every store there is.
 import * as Store from "effect/persistence/CircuitBreaker"
 import type { Formula } from "../backoff/formulas.ts"
@@ -10,6 +10,7 @@ import { askedOf, delaysFrom, type Outcome, type State, type Step } from "./mach
 import type { Observer } from "./observe.ts"
 import type { Options } from "./options.ts"
 import { hintOf, outcomeOf } from "./outcome.ts"
+import { drawOf } from "./shell.ts"
 import type { Transition } from "./transition.ts"
 
 /**
@@ -203,7 +204,7 @@ export class Member implements FleetMember, Guarding<StoreUnavailable> {
   #record({ consecutiveOpenings, generation }: Store.Admission, { hint, outcome }: Result): Effect.Effect<void> {
     const { maxHint, openFor, store, trip } = this.circuits
     return Effect.withFiber((fiber) => {
-      const draw = () => fiber.getRef(Random.Random).nextDoubleUnsafe()
+      const draw = drawOf(fiber)
       const delay = delaysFrom(openFor, consecutiveOpenings + 1, draw).next(draw)
       const recorded = store.record({
         key: this.#storeKey,

@@ -9,8 +9,8 @@ const grain = 1000
 
 /**
  * The circuits of a keyed breaker: at most `capacity` beside what an operator has decided, idle ones for at most
- * `timeToLive`. What must not be forgotten (an open circuit, a running probe, an operator's decision) stays; so does, until
- * its time to live is over, what has not yet recovered. When there is only that, further keys go untracked.
+ * `timeToLive`. What must not be forgotten (an open circuit, a probe that is waited for, an operator's decision) stays; so
+ * does, until its time to live is over, what has not yet recovered. When there is only that, further keys go untracked.
  */
 export class Registry {
   settings: Machine.Settings
@@ -34,16 +34,16 @@ export class Registry {
    * The circuit of a key, made if there is none. One step, so that concurrent first uses get one circuit. `isKept` if it must
    * be remembered, whether there is room or not.
    */
-  locate(key: string, now: number, isKept = false): Machine.Circuit {
+  locate(key: string, now: number, draw: Draw, isKept = false): Machine.Circuit {
     const circuits = this.#circuits
     let circuit = circuits.get(key)
-    if (circuit !== undefined && this.#isExpired(circuit, now)) {
+    if (circuit !== undefined && this.#isExpired(circuit, now, draw)) {
       circuits.delete(key)
       circuit = undefined
     }
     const today = Math.floor(now)
     if (circuit === undefined) {
-      this.#makeRoom(now)
+      this.#makeRoom(now, draw)
       circuit = Machine.make(this.settings)
       circuit.usedAt = today
       if (isKept || circuits.size < this.capacity) circuits.set(key, circuit)
@@ -56,31 +56,39 @@ export class Registry {
   }
 
   /** Everything that is not expired. */
-  entries(now: number): ReadonlyArray<readonly [key: string, circuit: Machine.Circuit]> {
-    for (const [key, circuit] of this.#circuits) if (this.#isExpired(circuit, now)) this.#circuits.delete(key)
+  entries(now: number, draw: Draw): ReadonlyArray<readonly [key: string, circuit: Machine.Circuit]> {
+    for (const [key, circuit] of this.#circuits) if (this.#isExpired(circuit, now, draw)) this.#circuits.delete(key)
     return [...this.#circuits]
   }
 
   count(state: Machine.State, now: number, draw: Draw): number {
     let found = 0
     for (const circuit of this.#circuits.values()) {
-      if (!this.#isExpired(circuit, now) && Machine.stateAt(circuit, now, draw) === state) found++
+      if (!this.#isExpired(circuit, now, draw) && Machine.stateAt(circuit, now, draw) === state) found++
     }
     return found
   }
 
-  #isExpired(circuit: Machine.Circuit, now: number): boolean {
+  #isExpired(circuit: Machine.Circuit, now: number, draw: Draw): boolean {
+    if (!this.#isIdle(circuit, now)) return false
+    if (circuit.state !== "half_open") return true
+    // Probes that hung have opened it again, for a time that nobody has drawn yet.
+    Machine.stateAt(circuit, now, draw)
+    return this.#isIdle(circuit, now)
+  }
+
+  #isIdle(circuit: Machine.Circuit, now: number): boolean {
     const since = Machine.idleSince(circuit)
     return since !== undefined && now - since >= this.timeToLive
   }
 
-  #makeRoom(now: number): void {
+  #makeRoom(now: number, draw: Draw): void {
     const circuits = this.#circuits
     if (circuits.size < this.capacity) {
       // An iterator that rests keeps the smaller tables of a growing map alive.
       this.#rest = undefined
       for (const [key, circuit] of circuits) {
-        if (!this.#isExpired(circuit, now)) return
+        if (!this.#isExpired(circuit, now, draw)) return
         circuits.delete(key)
       }
       return
@@ -88,7 +96,7 @@ export class Registry {
     for (let left = looks; left > 0; left--) {
       const [key, circuit] = this.#leastRecent()
       circuits.delete(key)
-      if (this.#isExpired(circuit, now) || Machine.isSpare(circuit, now)) {
+      if (this.#isExpired(circuit, now, draw) || Machine.isSpare(circuit, now)) {
         if (circuits.size < this.capacity) return
         continue
       }

@@ -20,7 +20,7 @@ export interface Health {
   readonly retryAfter?: Duration.Duration
   /** What each rule for opening has counted. Empty for custom rules. */
   readonly rules: ReadonlyArray<Standing>
-  /** Calls the breaker refused so far. */
+  /** Calls the circuit refused so far. */
   readonly rejections: number
   /** Results that came after the state or the rule had changed, and counted for nothing. */
   readonly lateResults: number
@@ -34,7 +34,7 @@ interface Rejected {
   retryAfter?: Duration.Duration
 }
 
-const drawOf = (fiber: AnyFiber) => () => fiber.getRef(Random.Random).nextDoubleUnsafe()
+export const drawOf = (fiber: AnyFiber) => () => fiber.getRef(Random.Random).nextDoubleUnsafe()
 
 /** One event of the machine. */
 export type Event = (circuit: Machine.Circuit, now: number, draw: () => number, steps: Array<Machine.Step>) => void
@@ -86,8 +86,8 @@ export class Shell {
         openings: circuit.trouble?.openings ?? 0,
         ...(retryAfter === undefined ? undefined : { retryAfter: Duration.millis(retryAfter) }),
         rules: circuit.tally.standing(now),
-        rejections: this.observer.rejections,
-        lateResults: this.observer.lateResults
+        rejections: circuit.trouble?.rejections ?? 0,
+        lateResults: circuit.trouble?.lateResults ?? 0
       }
     })
   }
@@ -129,6 +129,8 @@ export class Shell {
     now: number
   ): Effect.Effect<never, Reasons.CircuitOpen> {
     this.observer.rejections++
+    // Only a circuit that has moved refuses anything.
+    circuit.trouble!.rejections++
     const props: Rejected = { circuit: this.name, state: circuit.state as Reasons.CircuitOpen["state"] }
     // Member by member and in whole milliseconds: in an outage this runs for every call, and spreading would be a third of it.
     if (key !== undefined) props.key = key

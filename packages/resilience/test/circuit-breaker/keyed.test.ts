@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
 import { recordTransitions } from "@holdfast/resilience/testing"
-import { Duration, Effect, Metric } from "effect"
+import { Duration, Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { rejectionOf, trip, works } from "./circuit.ts"
 
@@ -31,6 +31,47 @@ describe("a keyed breaker", () => {
       yield* Effect.yieldNow
       assert.deepInclude(seen[0], { circuit: "hosts", key: "a.example", to: "open" })
       assert.deepInclude((yield* hosts.health)[0], { key: "a.example", state: "open" })
+    })
+  )
+
+  it.effect("counts rejections and late results key by key", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make()
+      const bad = hosts.get("bad")
+      const late = yield* Effect.forkChild(CircuitBreaker.protect(Effect.sleep("1 second"), bad), {
+        startImmediately: true
+      })
+      yield* trip(bad, 4)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(late)
+      assert.deepInclude(yield* bad.health, { rejections: 2, lateResults: 1 })
+      assert.deepInclude(yield* hosts.get("fresh").health, { rejections: 0, lateResults: 0 })
+    })
+  )
+
+  it.effect("L10 gives circuits up whose probes hang, but not before a time to live after they are open again", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({
+        capacity: 2,
+        timeToLive: "1 minute",
+        trip: CircuitBreaker.consecutive(1),
+        openFor: "10 minutes",
+        halfOpen: { maxWait: "30 seconds" }
+      })
+      const opens = Effect.gen(function* () {
+        yield* trip(hosts.get("c"), 1)
+        return (yield* hosts.get("c").state) === "open"
+      })
+      for (const key of ["a", "b"]) yield* trip(hosts.get(key), 1)
+      yield* TestClock.adjust("10 minutes")
+      for (const key of ["a", "b"]) {
+        yield* Effect.forkScoped(CircuitBreaker.protect(Effect.never, hosts.get(key)), { startImmediately: true })
+      }
+      // Open again after 30 s, for ten minutes, and kept for another one.
+      yield* TestClock.adjust("689999 millis")
+      assert.isFalse(yield* opens)
+      yield* TestClock.adjust("1 millis")
+      assert.isTrue(yield* opens)
     })
   )
 
