@@ -90,6 +90,16 @@ export const refusing = <A>(make: () => A): Effect.Effect<A, ConfigError.Invalid
 export interface Field<out A> {
   readonly what: string
   readonly is: (u: unknown) => u is A
+  /** Of a value with several entries, the first one that is wrong. */
+  readonly entry?: (u: unknown) => Entry | undefined
+}
+
+/** One of several in an option, under its key or number. `what` completes the sentence that begins with that. */
+export interface Entry {
+  readonly key: string | number
+  readonly what: string
+  /** Left out where it is the key that is wrong. */
+  readonly value?: unknown
 }
 
 export type Table<O = Readonly<Record<string, unknown>>> = { readonly [K in keyof O]-?: Field<unknown> }
@@ -210,5 +220,8 @@ export const check = (at: At, table: Table, input: unknown, required: ReadonlyAr
 
 /** Refuses what is not what the option must be. */
 export const checkOne = (at: At, field: Field<unknown>, value: unknown): void => {
-  if (!field.is(value)) refuse(at, field.what, value)
+  if (field.is(value)) return
+  const entry = field.entry?.(value)
+  if (entry === undefined) return refuse(at, field.what, value)
+  refuse(under(at, entry.key), entry.what, ...("value" in entry ? ([entry.value] as const) : []))
 }

@@ -87,9 +87,9 @@ export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect
 const grpcUnits: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
 
 /**
- * The time a caller has left, from the headers of its request (names in lower case). What is no such number is none, and
- * nothing left is as little time as there is: a
- * stranger's header must not fail a request.
+ * The time a caller has left, from the headers of its request (names in lower case). What is no such number is none, one with
+ * a sign included, as in the grammar of gRPC: a stranger's header must not fail a request. Nothing left is as little time as
+ * there is.
  *
  * @example
  * ```ts

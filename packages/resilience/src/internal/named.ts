@@ -39,19 +39,37 @@ const foreign = /^(?!(?:biz|conf|logic|sys)\.)[^\s.*?]+(?:\.[^\s.*?]+)+$/
 /** Whether a text can name failures: a code by its syntax, a tag by having no dot. What never matches is a mistake. */
 const isName = (text: string): boolean => Failure.isCode(text) || tag.test(text) || foreign.test(text)
 
+const oneName = "a tag (Timeout) or a whole code (sys.timeout)"
+
 /** A predicate, or a list of tags and codes that it would look for. */
-export const predicateOrNames = fitting(
-  "a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
-  Schema.Union([
-    Schema.declare(Predicate.isFunction),
-    Schema.Array(Schema.String.check(Schema.makeFilter(isName))).check(Schema.isMinLength(1))
-  ])
-)
+export const predicateOrNames: Field<unknown> = {
+  ...fitting(
+    "a function of the failure, or a list of tags (Timeout) and whole codes (sys.timeout)",
+    Schema.Union([
+      Schema.declare(Predicate.isFunction),
+      Schema.Array(Schema.String.check(Schema.makeFilter(isName))).check(Schema.isMinLength(1))
+    ])
+  ),
+  entry: (u) => {
+    if (!Array.isArray(u)) return undefined
+    const key = u.findIndex((one) => typeof one !== "string" || !isName(one))
+    return key < 0 ? undefined : { key, what: `must be ${oneName}`, value: u[key] }
+  }
+}
 
 /** Something for each of several tags and codes. */
-export const perName = (what: string, ...all: ReadonlyArray<string>): Field<Readonly<Record<string, string>>> =>
-  guarded(
+export const perName = (what: string, ...all: ReadonlyArray<string>): Field<Readonly<Record<string, string>>> => ({
+  ...guarded(
     `tags (Timeout) or whole codes (sys.timeout) with ${what}`,
     (u): u is Readonly<Record<string, string>> =>
       isSection(u) && Object.entries(u).every(([name, one]) => isName(name) && all.includes(one as string))
-  )
+  ),
+  entry: (u) => {
+    if (!isSection(u)) return undefined
+    for (const [key, value] of Object.entries(u)) {
+      if (!isName(key)) return { key, what: `is not ${oneName}` }
+      if (!all.includes(value as string)) return { key, what: `must be ${what}`, value }
+    }
+    return undefined
+  }
+})

@@ -33,7 +33,9 @@ const checkOrder = (at: At, stages: ReadonlyArray<Compiled>): void => {
       if (outer !== undefined && stage.plan.after >= outer.plan.after) {
         refuse(
           under(at, stage.place),
-          `must be less than the ${format(outer.plan.after)} of the timeout around it, or it can never be reached`,
+          outer.plan.after === Infinity
+            ? "must be finite: around it there is no limit, either"
+            : `must be less than the ${format(outer.plan.after)} of the timeout around it, or it can never be reached`,
           Duration.millis(stage.plan.after)
         )
       }

@@ -127,6 +127,9 @@ describe("a deadline", () => {
       assert.strictEqual(read({ "grpc-timeout": "2S" }), 2000)
       assert.strictEqual(read({ "grpc-timeout": "250m" }), 250)
       assert.strictEqual(read({ "x-request-timeout-ms": "soon", "grpc-timeout": "-1S" }), undefined)
+      // A sign is nothing that the grammar of either header has: a time that nobody can have meant is none.
+      assert.strictEqual(read({ "x-request-timeout-ms": "-5" }), undefined)
+      assert.strictEqual(read({ "x-request-timeout-ms": "-5", "grpc-timeout": "2S" }), 2000)
       assert.strictEqual(read({}), undefined)
     })
   )

@@ -102,6 +102,39 @@ describe("every option of every policy is refused when it is wrong, by its path 
   )
 })
 
+describe("of an option with several entries the wrong one is named:", () => {
+  const oneName = "a tag (Timeout) or a whole code (sys.timeout)"
+  const outcome = `must be "success", "failure" or "ignored"`
+
+  it.effect.each(["", 1, null, "sys.*", "sys", "sys.Timeout", "sys timeout", "shop.*", "shop."].map((name) => [name]))(
+    "the name %j",
+    ([name]) =>
+      Effect.gen(function* () {
+        for (const [make, path] of [
+          [(when: never) => Retry.make({ when }), "Retry"],
+          [(when: never) => Fallback.make({ value: 0, when }), "Fallback"]
+        ] as const) {
+          const error = yield* refusalOf(() => make(["Timeout", name] as never))
+          assert.deepStrictEqual(
+            [error.path, error.expected, error.actual],
+            [`${path}.when.1`, `must be ${oneName}`, shown(name)]
+          )
+        }
+      })
+  )
+
+  it.effect.each([
+    [{ Timeout: "ignored", A: "fail" }, "A", outcome, "a text of 4 characters"],
+    [{ A: 1 }, "A", outcome, "1"],
+    [{ "sys.*": "ignored" }, "sys.*", `is not ${oneName}`, undefined]
+  ] as const)("the outcome %j", ([outcomes, key, says, actual]) =>
+    Effect.gen(function* () {
+      const error = yield* refusalOf(() => breaker({ outcomes }))
+      assert.deepStrictEqual([error.path, error.expected, error.actual], [`${db}.outcomes.${key}`, says, actual])
+    })
+  )
+})
+
 describe("a refusal shows the value as far as it can be no secret:", () => {
   it.effect.each([
     [() => Retry.make({ attempts: 0 }), "0"],

@@ -76,6 +76,10 @@ describe("a pipeline is refused", () => {
         yield* order(circuitBreaker({}), circuitBreaker({})),
         /^Policy "p"\.steps\.1: must be the only circuit/
       )
+      assert.match(
+        yield* order(timeout("Infinity"), timeout("Infinity")),
+        /^Policy "p"\.steps\.1: must be finite: around it there is no limit, either/
+      )
       assert.match(yield* order(timeout(100), timeout(100)), /^Policy "p"\.steps\.1: must be less than the 100ms/)
       assert.match(
         yield* order(timeout(1000), retry({}), timeout(100), circuitBreaker({})),
@@ -297,7 +301,10 @@ describe("a pipeline from configuration", () => {
     ],
     [{ circuitBreaker: { outcomes: ["NotFound"] } }, "p.circuitBreaker.outcomes: must be a section, or a text such as"],
     [{ circuitBreaker: { outcomes: "A=ignored,A=success" } }, "p.circuitBreaker.outcomes.A: must be said once"],
-    [{ circuitBreaker: { outcomes: "A=quiet" } }, "p.circuitBreaker.outcomes: must be tags (Timeout) or whole codes"],
+    [
+      { circuitBreaker: { outcomes: "A=quiet" } },
+      'p.circuitBreaker.outcomes.A: must be "success", "failure" or "ignored"'
+    ],
     [{ circuitBreaker: { classify: "x" } }, "p.circuitBreaker.classify: must be given in code"],
     [{ circuitBreaker: { halfOpen: { outOf: 1 } } }, "p.circuitBreaker.halfOpen.outOf: must be no less than the 2"],
     [{ fallback: { when: "sys.timeout" } }, "p.fallback: must have its value or its effect given in code"],
