@@ -14,6 +14,7 @@ import {
 import { Duration, Effect, type Scope, type Stream } from "effect"
 // The module and not its index, which would load every store there is.
 import * as Store from "effect/persistence/CircuitBreaker"
+import { checkKey } from "./key.ts"
 import { type Circuits, type FleetMember, Member, type StoreUnavailable } from "./member.ts"
 import { Observer } from "./observe.ts"
 import { decode, type Options } from "./options.ts"
@@ -38,7 +39,8 @@ export interface FleetOptions<OnStoreError extends "allow" | "fail" = "allow" | 
 /** Circuits that many processes share. `X` is what the store adds to the failures of a call. */
 export interface Fleet<out X = never> {
   readonly name: string
-  /** The circuit of one key. Every process that uses this name, this key and this store uses the same one. */
+  /** The circuit of one key. Every process that uses this name, this key and this store uses the same one. Throws
+   * `ConfigError.InvalidValue` when the key is no text. */
   readonly get: (key: string) => FleetMember<X>
   /** The transitions that this process made. */
   readonly transitions: Stream.Stream<Transition>
@@ -135,7 +137,10 @@ export const fleet = <const OnStoreError extends "allow" | "fail" = "allow">(
     }
     return {
       name: options.name,
-      get: (key) => new Member(circuits, key),
+      get: (key) => {
+        checkKey(at, key)
+        return new Member(circuits, key)
+      },
       transitions: observer.transitions
     }
   })

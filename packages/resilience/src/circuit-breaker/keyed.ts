@@ -3,6 +3,7 @@ import { count, placeOf, positive } from "@holdfast/core/options"
 import { Duration, Effect, type Stream } from "effect"
 import { nowOf } from "../internal/fiber.ts"
 import { type CircuitBreaker, KeyHandle } from "./handle.ts"
+import { checkKey } from "./key.ts"
 import type * as Machine from "./machine.ts"
 import type { Transition } from "./transition.ts"
 import type { Options } from "./options.ts"
@@ -28,7 +29,8 @@ const keyedTable = { capacity: count(1), timeToLive: positive }
 /** A circuit per host, tenant or shard. They share their options, their name, their metrics and their transitions. */
 export interface KeyedCircuitBreaker {
   readonly name: string
-  /** The breaker of one key. Costs nothing by itself: its circuit is made when it is used, and found again by its key. */
+  /** The breaker of one key. Costs nothing by itself: its circuit is made when it is used, and found again by its key. Throws
+   * `ConfigError.InvalidValue` when the key is no text. */
   readonly get: (key: string) => CircuitBreaker
   /** How every circuit is doing, least recently used first. */
   readonly health: Effect.Effect<ReadonlyArray<Health>>
@@ -63,7 +65,8 @@ export interface KeyedCircuitBreaker {
  */
 export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker, ConfigError.InvalidValue> =>
   Effect.gen(function* () {
-    const settings = yield* decodeScheduled(placeOf("CircuitBreaker", options?.name), options, keyedTable)
+    const at = placeOf("CircuitBreaker", options?.name)
+    const settings = yield* decodeScheduled(at, options, keyedTable)
     const { capacity = 10_000, timeToLive = "1 hour", ...rest } = options
     const shell = new Shell(rest)
     const registry = new Registry(settings, capacity, Duration.toMillis(timeToLive))
@@ -76,7 +79,10 @@ export const keyed = (options: KeyedOptions): Effect.Effect<KeyedCircuitBreaker,
       shell.observer.register(fiber, (state, now, draw) => alive.deref()?.count(state, now, draw) ?? 0)
       return Effect.succeed<KeyedCircuitBreaker>({
         name: rest.name,
-        get: (key) => new KeyHandle(shell, registry, key),
+        get: (key) => {
+          checkKey(at, key)
+          return new KeyHandle(shell, registry, key)
+        },
         health: all((key, circuit) => shell.health(circuit, key)),
         size: Effect.map(
           all(() => Effect.void),

@@ -6,6 +6,7 @@ import type { Formula } from "../backoff/formulas.ts"
 import { emit } from "../events/event.ts"
 import { type AnyFiber, nowOf, spanEvent } from "../internal/fiber.ts"
 import { type Guard, GuardId, type Guarding } from "./guard.ts"
+import { readable } from "./key.ts"
 import { askedOf, delaysFrom, type Outcome, type State, type Step } from "./machine.ts"
 import type { Observer } from "./observe.ts"
 import type { Options } from "./options.ts"
@@ -296,7 +297,7 @@ export class Member implements FleetMember, Guarding<StoreUnavailable> {
           })
     }
     emit(fiber, () => ({ _tag: "CallRejected", ...said }))
-    return Effect.fail(Failure.stackless(Reasons.CircuitOpen, said))
+    return Effect.fail(Failure.stackless(Reasons.CircuitOpen, readable(said)))
   }
 }
 

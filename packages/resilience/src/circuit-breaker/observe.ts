@@ -1,8 +1,10 @@
+import { Redaction } from "@holdfast/core"
 import { Clock, Context, Duration, Effect, Function, Metric, PubSub, Random, Stream } from "effect"
 import type { Draw } from "../backoff/formulas.ts"
 import { Listener, tell } from "../events/event.ts"
 import { Counters } from "../internal/counters.ts"
 import { type AnyFiber, monotonicMillis, nowOf, spanEvent } from "../internal/fiber.ts"
+import { printable } from "./key.ts"
 import type { State, Step } from "./machine.ts"
 import type { Transition } from "./transition.ts"
 
@@ -17,10 +19,6 @@ const describe: Readonly<Record<State, string>> = {
 
 /** Every state, in the order of the series. */
 export const states = Object.keys(describe) as ReadonlyArray<State>
-
-/** A circuit as people read it. Never an attribute of a metric: keys are unbounded. */
-export const nameOf = (circuit: string, key: string | undefined): string =>
-  key === undefined ? circuit : `${circuit}/${key}`
 
 /** Everything a circuit tells the world. Nothing of it can change the result of a call. */
 export class Observer {
@@ -101,17 +99,21 @@ export class Observer {
       ...(reason === undefined ? undefined : { "resilience.circuit_breaker.reason": reason })
     })
     const log = to === "open" ? Effect.logWarning : Effect.logInfo
-    const logged = log(`circuit ${nameOf(this.circuit, key)} ${describe[to]}`).pipe(
-      Effect.annotateLogs({
-        circuit: this.circuit,
-        from,
-        to,
-        openings,
-        ...(key === undefined ? undefined : { key }),
-        ...(reason === undefined ? undefined : { reason }),
-        ...(openFor === undefined ? undefined : { open_for_ms: openFor })
-      })
-    )
+    const logged = Effect.suspend(() => {
+      const shown = key === undefined ? undefined : fiber.getRef(Redaction.Redaction).text(key)
+      const name = shown === undefined ? this.circuit : `${this.circuit}/${printable(shown)}`
+      return log(`circuit ${name} ${describe[to]}`).pipe(
+        Effect.annotateLogs({
+          circuit: this.circuit,
+          from,
+          to,
+          openings,
+          ...(shown === undefined ? undefined : { key: shown }),
+          ...(reason === undefined ? undefined : { reason }),
+          ...(openFor === undefined ? undefined : { open_for_ms: openFor })
+        })
+      )
+    })
     const hub = this.#hub
     const listener = fiber.getRef(Listener)
     if (hub === undefined && listener === undefined) return logged

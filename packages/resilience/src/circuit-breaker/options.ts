@@ -16,6 +16,7 @@ import {
 import { Duration, type Exit, Predicate } from "effect"
 import { type Backoff, constant, isBackoff } from "../backoff/Backoff.ts"
 import { perName } from "../internal/named.ts"
+import { hasControls } from "./key.ts"
 import type { Mode, Outcome, Settings } from "./machine.ts"
 import type { Outcomes } from "./outcome.ts"
 import { decodeTrip } from "./rule.ts"
@@ -43,7 +44,7 @@ export interface HalfOpenOptions {
 }
 
 export interface Options {
-  /** Names the dependency in rejections, logs, metrics and spans. Not empty; from a small, fixed set. */
+  /** Names the dependency in rejections, logs, metrics and spans. Not empty, no control characters; from a small, fixed set. */
   readonly name: string
   /**
    * When a closed circuit opens: `consecutive`, `failureRate`, `slowRate`, `anyOf` several, or `custom`. Default:
@@ -105,6 +106,7 @@ const halfOpenTable: Table<HalfOpenOptions> = {
 /** Checks the options and fills in the defaults. Times in milliseconds. `extra` are those of a breaker that has more. */
 export const decode = (at: At, options: Options, extra?: Table): Settings => {
   check(at, extra === undefined ? table : { ...table, ...extra }, options, ["name"])
+  if (hasControls(options.name)) refuse(under(at, "name"), "must be a text without control characters")
   if (options.classify !== undefined && options.outcomes !== undefined) {
     refuse(under(at, "outcomes"), "must be left out beside classify, which may hand them to CircuitBreaker.outcomeOf")
   }

@@ -2,6 +2,7 @@ import { Classifier, Failure, Reasons } from "@holdfast/core"
 import { Cause, Duration, Effect, Exit, Random } from "effect"
 import { emit, Listener } from "../events/event.ts"
 import { type AnyFiber, nowOf } from "../internal/fiber.ts"
+import { readable } from "./key.ts"
 import * as Machine from "./machine.ts"
 import { Observer } from "./observe.ts"
 import type { Options } from "./options.ts"
@@ -138,7 +139,7 @@ export class Shell {
     if (retryAfter !== undefined) props.retryAfter = Duration.millis(Math.ceil(retryAfter))
     // Asked here, so that nothing is allocated while nobody listens.
     if (fiber.getRef(Listener) !== undefined) emit(fiber, () => ({ _tag: "CallRejected", ...props }))
-    return Effect.fail(Failure.stackless(Reasons.CircuitOpen, props))
+    return Effect.fail(Failure.stackless(Reasons.CircuitOpen, readable(props)))
   }
 
   /** The result of an admitted call. Runs uninterruptibly, once per call. */

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, CircuitBreaker } from "@holdfast/resilience"
 import { recordTransitions } from "@holdfast/resilience/testing"
-import { Duration, Effect, Fiber, Metric } from "effect"
+import { Duration, Effect, Fiber, Logger, Metric, References } from "effect"
 import { TestClock } from "effect/testing"
+import { refusalOf } from "../options/wrong.ts"
 import { rejectionOf, trip, works } from "./circuit.ts"
 
 const make = (options: Partial<CircuitBreaker.KeyedOptions> = {}) =>
@@ -72,6 +73,40 @@ describe("a keyed breaker", () => {
       assert.isFalse(yield* opens)
       yield* TestClock.adjust("1 millis")
       assert.isTrue(yield* opens)
+    })
+  )
+
+  it.effect("lets no key forge a line of the log or of a rejection, nor leave a secret in it", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ fiber, message }) => {
+        lines.push([message, fiber.getRef(References.CurrentLogAnnotations)["key"]])
+      })
+      const hosts = yield* make({ trip: CircuitBreaker.consecutive(1) })
+      const evil = "evil\nlevel=ERROR \u0000\u2028"
+      yield* Effect.gen(function* () {
+        for (const key of [evil, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "b.example:80"]) {
+          yield* trip(hosts.get(key), 1)
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(lines, [
+        [['circuit hosts/"evil\\nlevel=ERROR \\u0000\\u2028" opened'], evil],
+        [["circuit hosts/Bearer <redacted> opened"], "Bearer <redacted>"],
+        [["circuit hosts/b.example:80 opened"], "b.example:80"]
+      ])
+      const rejection = yield* rejectionOf(hosts.get(evil))
+      assert.strictEqual(rejection.key, evil)
+      assert.strictEqual(rejection.message, 'circuit open: hosts for "evil\\nlevel=ERROR \\u0000\\u2028" is open')
+    })
+  )
+
+  it.effect("takes only a text for a key", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make()
+      for (const key of [undefined, null, 1, {}, ["a"]]) {
+        const error = yield* refusalOf(() => hosts.get(key as never))
+        assert.deepStrictEqual([error.path, error.expected], ['CircuitBreaker "hosts".get', "must be a text"])
+      }
     })
   )
 

@@ -73,6 +73,7 @@ describe("what is of another kind is refused, and not met by a call", () => {
     ["CircuitBreaker", "must be an object of options", () => CircuitBreaker.keyed(wrong(null))],
     ["CircuitBreaker", "must be an object of options", () => CircuitBreaker.keyed(wrong(undefined))],
     ["CircuitBreaker", "must be an object of options", () => inFleet(null)],
+    ['CircuitBreaker "a\\nb".name', "without control characters", () => breaker({ name: "a\nb" })],
     [`${db}.trip`, "must be at least one rule", () => breaker({ trip: { kind: "any_of" } })],
     [`${db}.trip.0`, "must be a rule such as", () => breaker({ trip: { kind: "any_of", rules: [null] } })],
     [`${db}.trip.slowRate`, "must be an object of options", () => breaker({ trip: { kind: "slow_rate" } })],
