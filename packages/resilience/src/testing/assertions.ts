@@ -1,4 +1,5 @@
-import { Cause, Clock, Duration, Effect } from "effect"
+import { notNegative } from "@holdfast/core/options"
+import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { CircuitBreaker, State } from "../circuit-breaker/CircuitBreaker.ts"
 
@@ -67,8 +68,9 @@ export const assertState = (breaker: CircuitBreaker, expected: State): Effect.Ef
  */
 export const advanceTo = (instant: Duration.Input): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const left = Duration.toMillis(instant) - now
-    return left < 0
-      ? Effect.failCause(Cause.die(new AssertionFailed(`the clock is at ${now} ms already, and cannot go back`)))
-      : TestClock.adjust(left)
+    const left = notNegative.is(instant) ? Duration.toMillis(instant) - now : undefined
+    if (left !== undefined && left >= 0) return TestClock.adjust(left)
+    const why =
+      left === undefined ? `an instant ${notNegative.what}` : `the clock is at ${now} ms already, and cannot go back`
+    return Effect.die(new AssertionFailed(why))
   })

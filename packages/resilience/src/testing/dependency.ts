@@ -1,4 +1,16 @@
-import { Clock, Duration, Effect } from "effect"
+import {
+  check,
+  countOrInfinity,
+  functionOf,
+  guarded,
+  notNegative,
+  refuse,
+  refusing,
+  section,
+  type Table,
+  under
+} from "@holdfast/core/options"
+import { Clock, Duration, Effect, Predicate } from "effect"
 
 /** How a scripted dependency behaves. Without any option it answers at once, always. */
 export interface Script<A, E> {
@@ -30,8 +42,37 @@ export interface Dependency<A, E> {
   readonly maxInFlight: number
 }
 
+const at = { path: "dependency" }
+
+const table: Table<Script<unknown, unknown>> = {
+  value: guarded("an answer", Predicate.isUnknown),
+  failure: functionOf("that makes a failure"),
+  steps: guarded("a list of effects", (u): u is unknown => Array.isArray(u) && u.every(Effect.isEffect)),
+  failures: countOrInfinity(0),
+  outage: section,
+  latency: notNegative
+}
+
+const outageTable = { from: notNegative, to: notNegative }
+
+/** A script that cannot be played would make a test that proves nothing. */
+const checked = (script: Script<unknown, unknown>): void => {
+  check(at, table, script)
+  const { failure, failures = 0, outage } = script
+  if (outage !== undefined) {
+    check(under(at, "outage"), outageTable, outage, ["from", "to"])
+    if (Duration.toMillis(outage.to) <= Duration.toMillis(outage.from)) {
+      refuse(under(under(at, "outage"), "to"), "must be later than from", outage.to)
+    }
+  }
+  if (failure === undefined && (failures > 0 || outage !== undefined)) {
+    refuse(under(at, "failure"), "must be given beside failures or outage")
+  }
+}
+
 /**
- * Makes a scripted dependency. Time is the `Clock`, so under `TestClock` every instant is exact.
+ * Makes a scripted dependency. Time is the `Clock`, so under `TestClock` every instant is exact. A script that cannot be
+ * played is a defect, `ConfigError.InvalidValue`, which names the option.
  *
  * @example
  * ```ts
@@ -53,7 +94,7 @@ export interface Dependency<A, E> {
  * ```
  */
 export const dependency = <A, E = never>(script: Script<A, E>): Effect.Effect<Dependency<A, E>> =>
-  Effect.map(Effect.service(Clock.Clock), (clock) => {
+  Effect.map(Effect.andThen(Effect.orDie(refusing(() => checked(script))), Effect.service(Clock.Clock)), (clock) => {
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const madeAt = now()
     const instants: Array<number> = []
@@ -71,9 +112,7 @@ export const dependency = <A, E = never>(script: Script<A, E>): Effect.Effect<De
       const isOut = from !== undefined && to !== undefined && startedAt >= from && startedAt < to
       if (!isOut && failures <= 0) return Effect.succeed(script.value)
       if (!isOut) failures--
-      return script.failure === undefined
-        ? Effect.die(new TypeError("a script with failures or an outage needs a failure"))
-        : Effect.fail(script.failure())
+      return Effect.fail(script.failure!())
     }
 
     const call = Effect.suspend(() => {

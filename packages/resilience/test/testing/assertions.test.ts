@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ConfigError } from "@holdfast/core"
 import { CircuitBreaker } from "@holdfast/resilience"
-import { advanceTo, AssertionFailed, assertState } from "@holdfast/resilience/testing"
+import { advanceTo, AssertionFailed, assertState, dependency } from "@holdfast/resilience/testing"
 import { Cause, Clock, Effect, Exit } from "effect"
 
 const defectOf = (exit: Exit.Exit<unknown, unknown>) => (Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined)
@@ -23,7 +24,30 @@ describe("helpers for the tests of applications", () => {
     Effect.gen(function* () {
       yield* advanceTo("3 seconds")
       assert.strictEqual(yield* Clock.currentTimeMillis, 3000)
-      assert.instanceOf(defectOf(yield* Effect.exit(advanceTo("2 seconds"))), AssertionFailed)
+      for (const wrong of ["2 seconds", Number.NaN, "Infinity", -1, "soon" as never] as const) {
+        assert.instanceOf(defectOf(yield* Effect.exit(advanceTo(wrong))), AssertionFailed)
+      }
+      assert.strictEqual(yield* Clock.currentTimeMillis, 3000)
+    })
+  )
+
+  it.effect.each([
+    [{ failures: Number.NaN }, "failures"],
+    [{ failures: -1 }, "failures"],
+    [{ failures: 1, failure: undefined }, "failure"],
+    [{ outage: { from: 1, to: 2 }, failure: undefined }, "failure"],
+    [{ outage: { from: 5, to: 1 } }, "outage.to"],
+    [{ outage: { from: 5, to: 5 } }, "outage.to"],
+    [{ outage: { from: 5 } }, "outage.to"],
+    [{ latency: Number.NaN }, "latency"],
+    [{ steps: [1] }, "steps"],
+    [{ failuers: 1 }, "failuers"]
+  ] as const)("dependency refuses a script that cannot be played: %j", ([script, option]) =>
+    Effect.gen(function* () {
+      const make = dependency({ value: 1, failure: () => "down", ...(script as object) })
+      const defect = defectOf(yield* Effect.exit(make))
+      assert.instanceOf(defect, ConfigError.InvalidValue)
+      assert.strictEqual(defect.path, `dependency.${option}`)
     })
   )
 })
