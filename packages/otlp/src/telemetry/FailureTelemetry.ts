@@ -88,6 +88,8 @@ const endPlainly = (
   }
 }
 
+type Methods = Pick<Tracer.Span, "attribute" | "end" | "event">
+
 const nanosPerSecond = 1_000_000_000n
 
 /**
@@ -103,8 +105,7 @@ export const wrap = (
     span: Tracer.Span,
     end: Tracer.Span["end"],
     endTime: bigint,
-    exit: Exit.Exit<unknown, unknown>,
-    given: Attributes.Given
+    exit: Exit.Exit<unknown, unknown>
   ): void => {
     const api = apiSpanOf(span)
     const endApi = (): void => {
@@ -123,7 +124,7 @@ export const wrap = (
       return
     }
     const failure = describe(cause, settings, (error) => recorded.below(span, error))
-    for (const secret of given.secrets ?? []) failure.secrets.add(secret)
+    for (const secret of Attributes.givenTo(span)) failure.secrets.add(secret)
     Attributes.withoutSecrets(span, settings.redaction, failure.secrets)
     annotate(span, failure)
     if (Cause.hasInterrupts(cause)) span.attribute("effect.fiber.interrupted", true)
@@ -148,6 +149,41 @@ export const wrap = (
     endApi()
   }
 
+  /** Spans that have ended and do not say so. */
+  const ended = new WeakSet<Tracer.Span>()
+  const hasEnded = (span: Tracer.Span): boolean => span.status._tag === "Ended" || ended.has(span)
+
+  const methodsOver = ({ attribute, end, event }: Methods): Methods => ({
+    ...Attributes.guarded({ attribute, event }, settings.redaction),
+    end(this: Tracer.Span, endTime, exit) {
+      if (hasEnded(this)) return
+      try {
+        finish(this, end, endTime, exit)
+      } catch {
+        // Whatever broke, a classifier, a redaction policy or the tracer: the program's own failure must not turn into a
+        // defect of its telemetry, and the span must end. The error itself stays out: nobody has redacted it.
+        if (this.status._tag !== "Ended") endPlainly(this, end, endTime, exit)
+      }
+      if (this.status._tag !== "Ended") ended.add(this)
+    }
+  })
+
+  // The same functions for all spans of a class: a function for each span would cost a third of the span.
+  const byClass = new WeakMap<object, Methods>()
+  const methodsOf = (span: Tracer.Span): Methods => {
+    const own = Object.hasOwn(span, "end") || Object.hasOwn(span, "attribute") || Object.hasOwn(span, "event")
+    const shared: object | null = own ? null : Object.getPrototypeOf(span)
+    if (shared === null) return methodsOver(span)
+    let methods = byClass.get(shared)
+    if (methods === undefined) {
+      methods = methodsOver(span)
+      byClass.set(shared, methods)
+    }
+    return methods
+  }
+
+  const cleanName = Attributes.cleanNames(settings.redaction)
+
   // Taken from the tracer itself and called on it: a class has its methods, and the private fields they use, nowhere else.
   const context = tracer.context === undefined ? undefined : tracer.context.bind(tracer)
 
@@ -155,22 +191,12 @@ export const wrap = (
     ...tracer,
     ...(context === undefined ? {} : { context }),
     span(options) {
-      const span = tracer.span(Attributes.cleanName(options, settings.redaction))
-      const given = Attributes.guard(span, settings.redaction)
-      const end = span.end
-      let ended = false
+      const span = tracer.span(cleanName(options))
+      const { attribute, end, event } = methodsOf(span)
       // The span itself is changed, not wrapped: tracers find their own spans by identity and private fields.
-      span.end = (endTime, exit) => {
-        if (ended) return
-        ended = true
-        try {
-          finish(span, end, endTime, exit, given)
-        } catch {
-          // Whatever broke, a classifier, a redaction policy or the tracer: the program's own failure must not turn into a
-          // defect of its telemetry, and the span must end. The error itself stays out: nobody has redacted it.
-          if (span.status._tag !== "Ended") endPlainly(span, end, endTime, exit)
-        }
-      }
+      span.attribute = attribute
+      span.event = event
+      span.end = end
       return span
     }
   }

@@ -36,43 +36,62 @@ const isSecret = (policy: Redaction.Policy, key: string): boolean => {
   }
 }
 
-/** The options of a span with a clean name. */
-export const cleanName = <O extends { readonly name: string }>(options: O, policy: Redaction.Policy): O => {
-  const name = cleanText(options.name, policy)
-  return name === options.name ? options : { ...options, name }
+/** Programs have few names for their spans; those from outside must not make that grow for ever. */
+const remembered = { names: 1024, length: 128 } as const
+
+/** The options of a span with a clean name, by the same policy each time. */
+export const cleanNames = (policy: Redaction.Policy) => {
+  const clean = new Map<string, string>()
+  return <O extends { readonly name: string }>(options: O): O => {
+    const { name } = options
+    let shown = clean.get(name)
+    if (shown === undefined) {
+      shown = cleanText(name, policy)
+      if (clean.size >= remembered.names) clean.clear()
+      if (name.length <= remembered.length) clean.set(name, shown)
+    }
+    return shown === name ? options : { ...options, name: shown }
+  }
 }
 
-/** What a span was given under secret names so far, for texts that repeat it. Most spans are given nothing of the kind. */
-export interface Given {
-  secrets: Redaction.Secrets | undefined
-}
+/** What spans were given under secret names so far, for texts that repeat it. Most are given nothing of the kind. */
+const given = new WeakMap<Tracer.Span, Redaction.Secrets>()
+
+/** What this span was given under secret names so far. */
+export const givenTo = (span: Tracer.Span): Iterable<string> => given.get(span) ?? []
 
 /** Whether a value may hold something under a secret name; the text of one value has to be JSON for that. */
 const mayHold = (value: unknown): boolean =>
   Predicate.isString(value) ? value.startsWith("{") || value.startsWith("[") : Predicate.isObjectOrArray(value)
 
-/** From now on a span takes only what is clean. */
-export const guard = (span: Tracer.Span, policy: Redaction.Policy): Given => {
-  const { attribute, event } = span
-  const given: Given = { secrets: undefined }
-  const clean = (key: string, value: unknown): unknown => {
-    const hides = isSecret(policy, key)
-    if (hides || mayHold(value)) {
-      given.secrets ??= new Redaction.Secrets()
-      Redaction.secretsOfOperation(policy, { fields: [], metadata: { [key]: value } }, given.secrets)
-    }
-    return hides ? policy.mask : cleanValue(value, policy, given.secrets)
+const clean = (span: Tracer.Span, key: string, value: unknown, policy: Redaction.Policy): unknown => {
+  const hides = isSecret(policy, key)
+  if (!hides && !mayHold(value)) return cleanValue(value, policy, given.get(span))
+  let secrets = given.get(span)
+  if (secrets === undefined) {
+    secrets = new Redaction.Secrets()
+    given.set(span, secrets)
   }
-  span.attribute = (key, value) => attribute.call(span, key, clean(key, value))
-  span.event = (name, time, attributes) => {
+  Redaction.secretsOfOperation(policy, { fields: [], metadata: { [key]: value } }, secrets)
+  return hides ? policy.mask : cleanValue(value, policy, secrets)
+}
+
+/** Methods of spans that take only what is clean, over those that take anything. */
+export const guarded = (
+  { attribute, event }: Pick<Tracer.Span, "attribute" | "event">,
+  policy: Redaction.Policy
+): Pick<Tracer.Span, "attribute" | "event"> => ({
+  attribute(this: Tracer.Span, key, value) {
+    attribute.call(this, key, clean(this, key, value, policy))
+  },
+  event(this: Tracer.Span, name, time, attributes) {
     const shown =
       attributes === undefined
         ? attributes
-        : Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, clean(key, value)]))
-    event.call(span, cleanText(name, policy, given.secrets), time, shown)
+        : Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, clean(this, key, value, policy)]))
+    event.call(this, cleanText(name, policy, given.get(this)), time, shown)
   }
-  return given
-}
+})
 
 /** Takes out of what is on a span already what turned out to be secret since. */
 export const withoutSecrets = (span: Tracer.Span, policy: Redaction.Policy, known: Redaction.Secrets): void => {

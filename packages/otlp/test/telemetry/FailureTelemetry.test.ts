@@ -205,6 +205,50 @@ describe("a span", () => {
     })
   )
 
+  it.effect("is ended once, whatever its class says of itself and wherever its methods are", () =>
+    Effect.gen(function* () {
+      class Silent extends Tracer.NativeSpan {
+        #ends = 0
+        override end(_endTime: bigint, _exit: Exit.Exit<unknown, unknown>) {
+          this.#ends++
+        }
+        get ends() {
+          return this.#ends
+        }
+      }
+      const ended: Array<string> = []
+      const spans: Array<Tracer.Span> = []
+      const make: ReadonlyArray<(options: Parameters<Tracer.Tracer["span"]>[0]) => Tracer.Span> = [
+        (options) => new Tracer.NativeSpan(options),
+        (options) => new Silent(options),
+        (options) => {
+          const span = new Tracer.NativeSpan(options)
+          return Object.assign(span, { end: () => void ended.push(span.name) })
+        }
+      ]
+      const wrapped = FailureTelemetry.wrap(
+        Tracer.make({
+          span: (options) => {
+            const span = make[spans.length % make.length]!(options)
+            spans.push(span)
+            return span
+          }
+        }),
+        { redaction: Redaction.standard, classify: () => undefined, stacks: true, expectedAsErrors: false }
+      )
+      for (const name of ["a", "b", "c", "d", "e", "f"]) {
+        yield* Effect.exit(Effect.withSpan(declined(), name)).pipe(Effect.withTracer(wrapped))
+      }
+      for (const span of spans) span.end(1n, Exit.void)
+      assert.deepStrictEqual(ended, ["c", "f"])
+      for (const span of spans) {
+        assert.strictEqual(span instanceof Silent ? span.ends : 1, 1)
+        assert.strictEqual((span as Tracer.NativeSpan).events.length, 1)
+        assert.strictEqual(span.attributes.get("error.type"), "sys.test.card_declined")
+      }
+    })
+  )
+
   it.effect("may come from a tracer that is a class: its methods are called on itself", () =>
     Effect.gen(function* () {
       class Counting implements Tracer.Tracer {
