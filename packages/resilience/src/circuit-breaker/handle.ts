@@ -183,7 +183,7 @@ export class KeyHandle extends Handle {
   }
 
   locate(fiber: AnyFiber, isKept?: boolean): Machine.Circuit {
-    return this.registry.locate(this.key, nowOf(fiber), drawOf(fiber), isKept)
+    return this.registry.locate(this.key, nowOf(fiber), fiber, isKept)
   }
 
   apply(settings: Machine.Settings): Effect.Effect<void> {

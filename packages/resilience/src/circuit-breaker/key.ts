@@ -2,16 +2,17 @@
 import { type At, checkOne, text, under } from "@holdfast/core/options"
 
 // oxlint-disable-next-line no-control-regex
-const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+const controls = new RegExp(control, "g")
 
 /** Whether a text can forge lines, or be seen otherwise than it is. */
-export const hasControls = (text: string): boolean => text.search(control) >= 0
+export const hasControls = (text: string): boolean => control.test(text)
 
 const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 /** The text itself, or in quotes with everything escaped that is no character to be read. */
 export const printable = (text: string): string =>
-  hasControls(text) ? JSON.stringify(text).replace(control, escaped) : text
+  hasControls(text) ? JSON.stringify(text).replace(controls, escaped) : text
 
 /** What a rejection says, with a text of its own where the declared one would hold what nobody can read. */
 export const readable = <R extends { readonly circuit: string; readonly key?: string; readonly state: string }>(

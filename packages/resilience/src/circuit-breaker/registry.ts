@@ -1,5 +1,7 @@
 import type { Draw } from "../backoff/formulas.ts"
+import type { AnyFiber } from "../internal/fiber.ts"
 import * as Machine from "./machine.ts"
+import { drawOf } from "./shell.ts"
 
 /** Entries that one new key looks at for room. Bounds the work of a call when almost nothing may be forgotten. */
 const looks = 16
@@ -34,16 +36,16 @@ export class Registry {
    * The circuit of a key, made if there is none. One step, so that concurrent first uses get one circuit. `isKept` if it must
    * be remembered, whether there is room or not.
    */
-  locate(key: string, now: number, draw: Draw, isKept = false): Machine.Circuit {
+  locate(key: string, now: number, fiber: AnyFiber, isKept = false): Machine.Circuit {
     const circuits = this.#circuits
     let circuit = circuits.get(key)
-    if (circuit !== undefined && this.#isExpired(circuit, now, draw)) {
+    if (circuit !== undefined && this.#isIdle(circuit, now) && this.#isExpired(circuit, now, drawOf(fiber))) {
       circuits.delete(key)
       circuit = undefined
     }
     const today = Math.floor(now)
     if (circuit === undefined) {
-      this.#makeRoom(now, draw)
+      this.#makeRoom(now, drawOf(fiber))
       circuit = Machine.make(this.settings)
       circuit.usedAt = today
       if (isKept || circuits.size < this.capacity) circuits.set(key, circuit)
