@@ -54,7 +54,11 @@ const recordedElsewhere = "    (recorded where it was raised)"
 
 /** What a tracer is given instead of the error: no more than may leave. It is read, never thrown. */
 const present = ({ message, stack, type }: Description, repeated: boolean): Error => {
+  // Its stack is that of the failure: the one of this place would be half of what all this costs.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
   const error = new Error(message)
+  Error.stackTraceLimit = stackTraceLimit
   error.name = type
   error.stack = `${type}: ${message}${repeated ? `\n${recordedElsewhere}` : stack === "" ? "" : `\n${stack}`}`
   return error
