@@ -52,13 +52,16 @@ const recordsItself = (span: Tracer.Span): boolean =>
 /** The last line of the stack of an exception that another span has recorded already. */
 const recordedElsewhere = "    (recorded where it was raised)"
 
+/** How much of a stack V8 captures. No standard names it. */
+const stacks = Error as unknown as { stackTraceLimit: number }
+
 /** What a tracer is given instead of the error: no more than may leave. It is read, never thrown. */
 const present = ({ message, stack, type }: Description, repeated: boolean): Error => {
   // Its stack is that of the failure: the one of this place would be half of what all this costs.
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
+  const { stackTraceLimit } = stacks
+  stacks.stackTraceLimit = 0
   const error = new Error(message)
-  Error.stackTraceLimit = stackTraceLimit
+  stacks.stackTraceLimit = stackTraceLimit
   error.name = type
   error.stack = `${type}: ${message}${repeated ? `\n${recordedElsewhere}` : stack === "" ? "" : `\n${stack}`}`
   return error
