@@ -94,8 +94,8 @@ const ascii = (json: string): string => json.replace(/[^\x20-\x7e]/g, escaped)
  * import { Reasons } from "@holdfast/core"
  * import { Projection } from "@holdfast/protocol"
  *
- * const headers = Projection.toMessageHeaders(new Reasons.RateLimited({ retryAfter: "2 seconds" }))
- * headers["error-type"] // => "biz.rate_limited"
+ * const headers = Projection.toMessageHeaders(new Reasons.Timeout({ retryAfter: "2 seconds" }))
+ * headers["error-type"] // => "sys.timeout"
  * headers["error-retry-after-ms"] // => "2000"
  * ```
  */
