@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 const specifiers = (text: string): ReadonlyArray<string> => {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "")
-  return [...code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!)
+  return [...code.matchAll(/\b(?:from\s+|import\s*\(?\s*)"([^"]+)"/g)].map((match) => match[1]!)
 }
 
 /** What a package offers to the others, by its manifest. */
