@@ -73,7 +73,9 @@ export const open = Effect.fnUntraced(function* (
   const flush = (current: Writer): Effect.Effect<void, SpoolError> => {
     const last = ledger.next - 1
     if (current.synced >= last) return Effect.void
-    return current.file.sync.pipe(
+    // The records of a segment are worth nothing without its name. Under `always` it was flushed when the segment began.
+    const isNamed = settings.fsync === "always" || current.synced >= current.segment.first
+    return (isNamed ? current.file.sync : Effect.andThen(syncDirectory(fs, directory), current.file.sync)).pipe(
       Effect.mapError(refused(directory, "flush", current.segment.path)),
       Effect.tap(() => Effect.sync(() => (current.synced = last))),
       Effect.tapError((error) =>
@@ -268,7 +270,7 @@ export const open = Effect.fnUntraced(function* (
   if (settings.fsync !== "never") {
     // A program that was killed may have left records that are in the hands of the system only.
     const last = ledger.segments.at(-1)
-    if (last !== undefined) yield* Effect.ignore(syncFile(fs, last.path))
+    if (last !== undefined) yield* Effect.ignore(Effect.andThen(syncFile(fs, last.path), syncDirectory(fs, directory)))
   }
   if (corrupted > 0 || removable() !== undefined) yield* Effect.ignore(settle)
   if (settings.fsync === "interval") {

@@ -55,13 +55,23 @@ const recordedElsewhere = "    (recorded where it was raised)"
 /** How much of a stack V8 captures. No standard names it. */
 const stacks = Error as unknown as { stackTraceLimit: number }
 
-/** What a tracer is given instead of the error: no more than may leave. It is read, never thrown. */
-const present = ({ message, stack, type }: Description, repeated: boolean): Error => {
-  // Its stack is that of the failure: the one of this place would be half of what all this costs.
+/** An error that captures no stack, which would be half of what a failing span costs. */
+const stackless = (message: string): Error => {
   const { stackTraceLimit } = stacks
-  stacks.stackTraceLimit = 0
+  try {
+    stacks.stackTraceLimit = 0
+  } catch {
+    // Somebody has frozen it.
+    return new Error(message)
+  }
   const error = new Error(message)
   stacks.stackTraceLimit = stackTraceLimit
+  return error
+}
+
+/** What a tracer is given instead of the error: no more than may leave. It is read, never thrown. */
+const present = ({ message, stack, type }: Description, repeated: boolean): Error => {
+  const error = stackless(message)
   error.name = type
   error.stack = `${type}: ${message}${repeated ? `\n${recordedElsewhere}` : stack === "" ? "" : `\n${stack}`}`
   return error
@@ -96,6 +106,18 @@ const endPlainly = (
 }
 
 type Methods = Pick<Tracer.Span, "attribute" | "end" | "event">
+
+const areSame = (a: Methods, b: Methods): boolean =>
+  a.attribute === b.attribute && a.end === b.end && a.event === b.event
+
+/** Whether these are the methods of the class. Those of a proxy, or that a getter binds, are of one span alone. */
+const areInherited = (methods: Methods, prototype: object): boolean => {
+  try {
+    return areSame(methods, prototype as Methods)
+  } catch {
+    return false
+  }
+}
 
 const nanosPerSecond = 1_000_000_000n
 
@@ -176,16 +198,15 @@ export const wrap = (
   })
 
   // The same functions for all spans of a class: a function for each span would cost a third of the span.
-  const byClass = new WeakMap<object, Methods>()
+  const byClass = new WeakMap<object, { readonly over: Methods; readonly methods: Methods }>()
   const methodsOf = (span: Tracer.Span): Methods => {
-    const own = Object.hasOwn(span, "end") || Object.hasOwn(span, "attribute") || Object.hasOwn(span, "event")
-    const shared: object | null = own ? null : Object.getPrototypeOf(span)
-    if (shared === null) return methodsOver(span)
-    let methods = byClass.get(shared)
-    if (methods === undefined) {
-      methods = methodsOver(span)
-      byClass.set(shared, methods)
-    }
+    const { attribute, end, event } = span
+    const over = { attribute, end, event }
+    const shared: object | null = Object.getPrototypeOf(span)
+    const known = shared === null ? undefined : byClass.get(shared)
+    if (known !== undefined && areSame(known.over, over)) return known.methods
+    const methods = methodsOver(over)
+    if (shared !== null && areInherited(over, shared)) byClass.set(shared, { over, methods })
     return methods
   }
 
