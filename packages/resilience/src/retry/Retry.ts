@@ -83,11 +83,14 @@ export const retry: {
   <R2 = never, const Exhausted extends "original" | "wrap" = "original">(
     options: Policy.Impartial<R2, Exhausted>
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>
-  // Its functions get their types from the effect in front of the pipe …
+  // Its functions get their types from the effect in front of the pipe. The result has types of its own, because a value that is
+  // kept has no effect in front of it …
   <A, E, R2 = never, const Exhausted extends "original" | "wrap" = "original">(
     options: Policy.Options<NoInfer<E>, R2, Exhausted, NoInfer<A>>
-  ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>
-  // … or, where there is none, from what is written beside them.
+  ): <A1, E1, R>(
+    self: Effect.Effect<A, E, R> & Effect.Effect<A1, E1, R>
+  ) => Effect.Effect<A1, E1 | Added<Exhausted>, R | R2>
+  // … or from what is written beside them.
   <E0 = unknown, R2 = never, const Exhausted extends "original" | "wrap" = "original", A0 = unknown>(
     options: Policy.Options<E0, R2, Exhausted, A0>
   ): <A extends A0, E extends E0, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Added<Exhausted>, R | R2>

@@ -2,7 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Reasons } from "@holdfast/core"
 import { Backoff, Retry } from "@holdfast/resilience"
 import { dependency } from "@holdfast/resilience/testing"
-import { Duration, Effect, Exit, Fiber, Random, Schedule } from "effect"
+import { Duration, Effect, Exit, Fiber, flow, Random, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { down, exitAfter, failure, isRunning } from "./helpers.ts"
 
@@ -160,5 +160,19 @@ describe("the functions of a retry know the failures and the results of the effe
     expectTypeOf(written(self)).toEqualTypeOf<Same>()
     const plain = Retry.retry({ attempts: 4, when: ["NotFound"] })
     expectTypeOf(plain(self)).toEqualTypeOf<Same>()
+  })
+
+  it("kept as a value, and keep those of every effect behind it", () => {
+    const again = Retry.retry({ onRetry: () => Effect.log("again") })
+    expectTypeOf(self.pipe(again)).toEqualTypeOf<Same>()
+    expectTypeOf(again(self)).toEqualTypeOf<Same>()
+    const always = Retry.retry({ when: () => true })
+    expectTypeOf(self.pipe(always)).toEqualTypeOf<Same>()
+    const isAny = Retry.retry({ when: (failure: unknown) => failure !== undefined })
+    expectTypeOf(self.pipe(isAny)).toEqualTypeOf<Same>()
+    const first = flow(Retry.retry({ onRetry: () => Effect.log("again") }), Effect.asVoid)
+    expectTypeOf(self.pipe(first)).toEqualTypeOf<
+      Effect.Effect<void, Reasons.NetworkError | Reasons.NotFound, "needs">
+    >()
   })
 })
