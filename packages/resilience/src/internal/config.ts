@@ -202,12 +202,11 @@ type Others =
   /** Other parts of the program. */
   | "anybody"
 
-const isOthers = (key: string, others: Others): boolean =>
-  others === "anybody" || (others === "environment" && /^[A-Z\d_]+$/.test(key))
+const isConstant = (key: string): boolean => /^[A-Z\d_]+$/.test(key)
 
 /**
  * Options under their names. A key that nobody knows is refused; where others keep their settings, too, only one that looks
- * like a slip of the pen, and `tell` hears of the rest.
+ * like a slip of the pen, and `tell` hears of the rest. There, what an option may have been called (`budget`) is theirs, too.
  */
 const record =
   <O extends object>(
@@ -224,13 +223,17 @@ const record =
         const left: Array<string> = []
         for (const key of node.keys) {
           if (Object.hasOwn(forms, key) || isPartOf(key, known)) continue
-          const near = nearest(key, known) ?? called(key, sayable)
-          if (near === undefined && isOthers(key, others)) {
-            left.push(key)
+          const slip = nearest(key, known)
+          const meant = slip ?? called(key, sayable)
+          const hint = meant === undefined ? "" : `did you mean ${meant}?`
+          const isTheirs =
+            others === "anybody" ? slip === undefined : others === "environment" && isConstant(key) && !hint
+          if (isTheirs) {
+            left.push(hint ? `${key} (${hint})` : key)
             continue
           }
-          const hint = near === undefined ? "" : `, did you mean ${near}?`
-          yield* refusing(() => refuse(under(source.at, key), `is no option${hint} (there are ${known.join(", ")})`))
+          const what = hint ? `is no option, ${hint}` : "is no option"
+          yield* refusing(() => refuse(under(source.at, key), `${what} (there are ${known.join(", ")})`))
         }
         if (left.length > 0) yield* tell(`left to others under ${source.at.path}: ${left.join(", ")}`)
       }

@@ -369,15 +369,23 @@ describe("a pipeline from configuration", () => {
 
   it.effect.each([
     ["breaker", "circuitBreaker"],
+    ["budget", "retryBudget"],
     ["retries", "retry"],
     ["timeoutPerAttempt", "attemptTimeout"],
-    ["attempt_timeouts", "attemptTimeout"]
-  ])("refuses %s beside what others keep under its name, for %s is meant", ([key, meant]) =>
-    Effect.gen(function* () {
-      const file = from({ p: { timeout: "1s", [key!]: {} } })
-      const found = yield* problem(Policy.fromConfig("p").pipe(Effect.provide(file)))
-      assert.include(found, `p.${key}: is no option, did you mean ${meant}?`)
-    })
+    ["timeouts_per_attempt", "attemptTimeout"]
+  ])(
+    "refuses %s on a path of its own, for %s is meant; beside what others keep under its name it is told",
+    ([key, meant]) =>
+      Effect.gen(function* () {
+        const seen: Array<unknown> = []
+        const logger = Logger.layer([Logger.make(({ logLevel, message }) => void seen.push(`${logLevel} ${message}`))])
+        const file = from({ p: { timeout: "1s", retry: {}, [key!]: 1000 } })
+        const found = yield* problem(Policy.fromConfig("other", { path: "p" }).pipe(Effect.provide(file)))
+        assert.include(found, `p.${key}: is no option, did you mean ${meant}?`)
+        const policy = yield* Policy.fromConfig("p").pipe(Effect.provide([file, logger]))
+        assert.strictEqual(policy.stages.length, 2)
+        assert.deepStrictEqual(seen, [`Info left to others under p: ${key} (did you mean ${meant}?)`])
+      })
   )
 
   it.effect("leaves to others what is no option under its name, and says so; a path of its own has no others", () =>
