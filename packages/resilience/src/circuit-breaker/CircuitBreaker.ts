@@ -162,7 +162,9 @@ const fromConfig = (
   path: string,
   defaults: Omit<Scheduled<Options>, "name">
 ): Effect.Effect<CircuitBreaker, ConfigError.InvalidValue> =>
-  Effect.flatMap(read(path, forms), (found) => makeAt(placeIn(path), { ...merged(defaults, found), name }))
+  Effect.flatMap(read(path, forms, path !== name), (found) =>
+    makeAt(placeIn(path), { ...merged(defaults, found), name })
+  )
 
 /** The class that {@link Service} makes. */
 export interface ServiceClass<Self, Id extends string> extends PolicyService<Self, Id, CircuitBreaker> {

@@ -449,6 +449,20 @@ describe("a pipeline from configuration", () => {
       )
     })
   )
+
+  it.effect("of a breaker alone has others under its name, and none under a path of its own", () =>
+    Effect.gen(function* () {
+      const file = from({ db: { openFor: "5s", url: "postgres://peer" } })
+      const built = (layer: Layer.Layer<CircuitBreaker.CircuitBreaker, unknown>) =>
+        Effect.scoped(Layer.build(layer.pipe(Layer.provide([file, Logger.layer([])]))))
+      yield* built(CircuitBreaker.layerConfig("db"))
+      const own = yield* problem(built(CircuitBreaker.layerConfig("stock", "db")))
+      assert.include(own, "db.url: is no option (there are trip, openFor")
+      class Stock extends CircuitBreaker.Service<Stock>()("test/build/Stock") {}
+      const service = Stock.layerConfig("db").pipe(Layer.provide(file), Layer.build, Effect.scoped)
+      assert.include(yield* problem(service), "db.url: is no option (there are trip, openFor")
+    })
+  )
 })
 
 describe("reloading", () => {
