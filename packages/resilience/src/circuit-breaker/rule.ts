@@ -53,6 +53,7 @@ const own: Table<CustomOptions> = { name, make: functionOf("that makes { record,
 
 const windowOf = (at: At, window: WindowOptions): WindowRule => {
   if ("calls" in window) {
+    if ("time" in window) refuse(at, "must have calls or time, not both")
     check(at, { calls: count(1) }, window, ["calls"])
     return { kind: "count", size: window.calls }
   }

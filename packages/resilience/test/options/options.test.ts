@@ -195,6 +195,19 @@ describe("options that cannot be together are refused, by the one to change", ()
       "must be no more than the 10 calls of its window"
     ],
     [
+      () => breaker({ trip: CircuitBreaker.failureRate({ window: { calls: 10, time: "1 minute" } as never }) }),
+      `${db}.trip.failureRate.window`,
+      "must have calls or time, not both"
+    ],
+    [
+      () =>
+        configured({
+          circuitBreaker: { trip: { slowRate: { slowerThan: "1s", window: { calls: "10", time: "1m" } } } }
+        }),
+      "p.circuitBreaker.trip.slowRate.window",
+      "must have calls or time, not both"
+    ],
+    [
       () => breaker({ openFor: "2 minutes", maxHint: "1 minute" }),
       `${db}.maxHint`,
       "must be 0, or no less than openFor, or it can never matter"
