@@ -1,6 +1,16 @@
 /** What an operator, a snapshot or a new configuration does to a circuit. As pure as the machine. */
 import type { Draw } from "../backoff/formulas.ts"
-import { type Circuit, type Mode, move, type Settings, settle, type State, type Step, troubleOf } from "./machine.ts"
+import {
+  type Circuit,
+  hasSlot,
+  type Mode,
+  move,
+  type Settings,
+  settle,
+  type State,
+  type Step,
+  troubleOf
+} from "./machine.ts"
 import { isSameRule, keyOf } from "./rule.ts"
 import type { Snapshot } from "./snapshot.ts"
 import { tallyOf } from "./tally.ts"
@@ -93,6 +103,7 @@ const goOn = (self: Circuit, snapshot: Snapshot, takenAt: number, now: number, s
 export const reconfigure = (self: Circuit, settings: Settings, now: number, draw: Draw, steps: Array<Step>): void => {
   settle(self, now, draw, steps)
   const before = self.settings
+  const wasFree = self.trouble !== undefined && hasSlot(self, self.trouble)
   self.settings = settings
   if (!isSameRule(before.trip, settings.trip)) {
     self.tally = tallyOf(settings.trip)
@@ -106,8 +117,10 @@ export const reconfigure = (self: Circuit, settings: Settings, now: number, draw
       self.trouble.ok = 0
       self.trouble.bad = 0
     }
-    // A probe that left a slot free was not waited for.
-    self.trouble.probeDeadline = Math.max(self.trouble.probeDeadline, now)
+    // Probes that left a slot free were not waited for.
+    if (wasFree && !hasSlot(self, self.trouble)) {
+      self.trouble.probeDeadline = Math.max(self.trouble.probeDeadline, now + settings.maxWait)
+    }
   }
   if (before.mode !== settings.mode) setMode(self, settings.mode, now, draw, steps)
 }

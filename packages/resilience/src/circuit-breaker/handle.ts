@@ -60,6 +60,8 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   /** `isKept` if what happens to it must not be forgotten. */
   abstract locate(fiber: AnyFiber, isKept?: boolean): Machine.Circuit
   abstract apply(settings: Machine.Settings): Effect.Effect<void>
+  /** An operator has acted on the circuit. */
+  abstract operated(): void
 
   get name(): string {
     return this.shell.name
@@ -79,7 +81,7 @@ export abstract class Handle implements CircuitBreaker, Guarding {
 
   get isolate(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(this.#control(Control.isolate, Function.constVoid, true), () =>
-      this.#control((circuit, now, _draw, steps) => Control.endIsolation(circuit, now, steps), Function.constVoid)
+      this.#control((circuit, now, _draw, steps) => Control.endIsolation(circuit, now, steps), Function.constVoid, true)
     )
   }
 
@@ -114,10 +116,14 @@ export abstract class Handle implements CircuitBreaker, Guarding {
       const { settings } = this.locate(fiber)
       return Effect.andThen(
         refusing(() => Snapshots.checkSnapshot(at, snapshot, this.name, this.key, settings)),
-        this.#control((circuit, now, draw, steps) => {
-          const age = Math.max(0, wallOf(fiber) - snapshot.at)
-          Control.restore(circuit, snapshot, now - age, now, draw, steps)
-        }, Function.constVoid)
+        this.#control(
+          (circuit, now, draw, steps) => {
+            const age = Math.max(0, wallOf(fiber) - snapshot.at)
+            Control.restore(circuit, snapshot, now - age, now, draw, steps)
+          },
+          Function.constVoid,
+          true
+        )
       )
     })
   }
@@ -143,7 +149,10 @@ export abstract class Handle implements CircuitBreaker, Guarding {
   #control<A>(event: Event, view: (circuit: Machine.Circuit, now: number) => A, isKept?: boolean): Effect.Effect<A> {
     return Effect.withFiber((fiber) => {
       const circuit = this.locate(fiber, isKept)
-      return this.shell.control(circuit, this.key, event, (now) => view(circuit, now))
+      return this.shell.control(circuit, this.key, event, (now) => {
+        if (isKept === true) this.operated()
+        return view(circuit, now)
+      })
     })
   }
 }
@@ -166,6 +175,8 @@ export class Single extends Handle {
     return this.circuit
   }
 
+  operated(): void {}
+
   apply(settings: Machine.Settings): Effect.Effect<void> {
     return this.play((circuit, now, draw, steps) => Control.reconfigure(circuit, settings, now, draw, steps))
   }
@@ -186,6 +197,10 @@ export class KeyHandle extends Handle {
     return this.registry.locate(this.key, nowOf(fiber), fiber, isKept)
   }
 
+  operated(): void {
+    this.registry.operated()
+  }
+
   apply(settings: Machine.Settings): Effect.Effect<void> {
     return reconfigureAll(this.shell, this.registry, settings)
   }
@@ -195,7 +210,7 @@ export class KeyHandle extends Handle {
 const reconfigureAll = (shell: Shell, registry: Registry, settings: Machine.Settings): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     registry.settings = settings
-    return Effect.forEach(
+    const applied = Effect.forEach(
       registry.entries(nowOf(fiber), drawOf(fiber)),
       ([key, circuit]) =>
         shell.control(
@@ -205,5 +220,9 @@ const reconfigureAll = (shell: Shell, registry: Registry, settings: Machine.Sett
           Function.constVoid
         ),
       { discard: true }
+    )
+    return Effect.ensuring(
+      applied,
+      Effect.sync(() => registry.operated())
     )
   })

@@ -2,13 +2,17 @@
 import { type At, checkOne, text, under } from "@holdfast/core/options"
 
 // oxlint-disable-next-line no-control-regex
-const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
-const controls = new RegExp(control, "g")
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Cf}/u
+const controls = new RegExp(control, "gu")
 
 /** Whether a text can forge lines, or be seen otherwise than it is. */
 export const hasControls = (text: string): boolean => control.test(text)
 
-const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+const escaped = (char: string): string =>
+  char
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("")
 
 /** The text itself, or in quotes with everything escaped that is no character to be read. */
 export const printable = (text: string): string =>

@@ -171,7 +171,7 @@ const open = (
   move(self, "open", at, steps, openFor, reason)
 }
 
-const hasSlot = ({ settings }: Circuit, { bad, inFlight, ok }: Trouble): boolean =>
+export const hasSlot = ({ settings }: Circuit, { bad, inFlight, ok }: Trouble): boolean =>
   inFlight < settings.concurrent && ok + bad + inFlight < settings.outOf
 
 /**
@@ -228,9 +228,16 @@ export const stateAt = (self: Circuit, now: number, draw: Draw): State => {
   return self.state
 }
 
-/** Whether nothing but counts would be lost with the circuit: it is closed, and has recovered from what was before. */
-export const isSpare = ({ state, trouble }: Circuit, now: number): boolean =>
-  state === "closed" && (trouble === undefined || now - trouble.closedAt >= trouble.lastOpenFor)
+/** Whether an operator has decided otherwise than the options, or a snapshot waits until they let go. */
+export const isHeld = ({ settings, trouble }: Circuit): boolean =>
+  trouble !== undefined && (trouble.isolations > 0 || trouble.mode !== settings.mode || trouble.kept !== undefined)
+
+/** Whether nothing but counts would be lost with the circuit: it is as it began, and has recovered from what was before. */
+export const isSpare = (self: Circuit, now: number): boolean => {
+  const { settings, state, trouble } = self
+  const first = settings.mode === "automatic" ? "closed" : settings.mode
+  return state === first && !isHeld(self) && (trouble === undefined || now - trouble.closedAt >= trouble.lastOpenFor)
+}
 
 /**
  * Since when nobody has asked for the circuit, or waited for it to be ready; `undefined` while it must stay. What its probes
@@ -238,15 +245,14 @@ export const isSpare = ({ state, trouble }: Circuit, now: number): boolean =>
  */
 export const idleSince = (self: Circuit): number | undefined => {
   const { state, trouble, usedAt } = self
+  if (isHeld(self)) return undefined
   switch (state) {
-    case "closed":
-      return usedAt
     case "open":
       return Math.max(usedAt, trouble!.openUntil)
     case "half_open":
       return Math.max(usedAt, trouble!.inFlight === 0 ? trouble!.openUntil : trouble!.probeDeadline)
     default:
-      return undefined
+      return usedAt
   }
 }
 

@@ -100,8 +100,8 @@ export class Observer {
     })
     const log = to === "open" ? Effect.logWarning : Effect.logInfo
     const logged = Effect.suspend(() => {
-      const shown = key === undefined ? undefined : fiber.getRef(Redaction.Redaction).text(key)
-      const name = shown === undefined ? this.circuit : `${this.circuit}/${printable(shown)}`
+      const shown = key === undefined ? undefined : printable(fiber.getRef(Redaction.Redaction).text(key))
+      const name = shown === undefined ? this.circuit : `${this.circuit}/${shown}`
       return log(`circuit ${name} ${describe[to]}`).pipe(
         Effect.annotateLogs({
           circuit: this.circuit,

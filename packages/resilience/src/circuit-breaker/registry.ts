@@ -25,6 +25,8 @@ export class Registry {
    * entry that was deleted there since the map last tidied itself.
    */
   #rest: MapIterator<[string, Machine.Circuit]> | undefined
+  /** How many are in an operator's hands; `undefined` since an operator has acted. */
+  #held: number | undefined = 0
 
   constructor(settings: Machine.Settings, capacity: number, timeToLive: number) {
     this.settings = settings
@@ -48,13 +50,18 @@ export class Registry {
       this.#makeRoom(now, drawOf(fiber))
       circuit = Machine.make(this.settings)
       circuit.usedAt = today
-      if (isKept || circuits.size < this.capacity) circuits.set(key, circuit)
+      if (isKept || !this.#isFull()) circuits.set(key, circuit)
     } else if (today - circuit.usedAt >= grain) {
       circuit.usedAt = today
       circuits.delete(key)
       circuits.set(key, circuit)
     }
     return circuit
+  }
+
+  /** An operator has acted, or the options for all have changed: who is in whose hands has to be counted again. */
+  operated(): void {
+    this.#held = undefined
   }
 
   /** Everything that is not expired. */
@@ -84,9 +91,19 @@ export class Registry {
     return since !== undefined && now - since >= this.timeToLive
   }
 
+  /** Whether there is no room for another key. What an operator has decided takes none. */
+  #isFull(): boolean {
+    if (this.#circuits.size < this.capacity) return false
+    if (this.#held === undefined) {
+      this.#held = 0
+      for (const circuit of this.#circuits.values()) if (Machine.isHeld(circuit)) this.#held++
+    }
+    return this.#circuits.size - this.#held >= this.capacity
+  }
+
   #makeRoom(now: number, draw: Draw): void {
     const circuits = this.#circuits
-    if (circuits.size < this.capacity) {
+    if (!this.#isFull()) {
       // An iterator that rests keeps the smaller tables of a growing map alive.
       this.#rest = undefined
       for (const [key, circuit] of circuits) {
@@ -99,7 +116,7 @@ export class Registry {
       const [key, circuit] = this.#leastRecent()
       circuits.delete(key)
       if (this.#isExpired(circuit, now, draw) || Machine.isSpare(circuit, now)) {
-        if (circuits.size < this.capacity) return
+        if (!this.#isFull()) return
         continue
       }
       // It must stay. At the end it is out of the way of the next search.

@@ -16,7 +16,7 @@ export interface Transition {
   readonly openFor?: Duration.Duration
   /**
    * Why it opened: `consecutive`, `failure_rate`, `slow_rate`, the name of a custom rule, `probe_failed` (or was
-   * slow under a `slowRate`) or `probes_hung`. Only when `to` is `open`.
+   * slow under a `slowRate`), `probes_hung` or `restored`. Only when `to` is `open`.
    */
   readonly reason?: string
 }

@@ -82,21 +82,69 @@ describe("a keyed breaker", () => {
       const logger = Logger.make(({ fiber, message }) => {
         lines.push([message, fiber.getRef(References.CurrentLogAnnotations)["key"]])
       })
+      const written: Array<string> = []
+      const plain = Logger.map(Logger.formatSimple, (line) => void written.push(line))
       const hosts = yield* make({ trip: CircuitBreaker.consecutive(1) })
-      const evil = "evil\nlevel=ERROR \u0000\u2028"
+      const evil = "evil\nlevel=ERROR \u0000\u2028\u202e"
+      const quoted = '"evil\\nlevel=ERROR \\u0000\\u2028\\u202e"'
       yield* Effect.gen(function* () {
         for (const key of [evil, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "b.example:80"]) {
           yield* trip(hosts.get(key), 1)
         }
-      }).pipe(Effect.provide(Logger.layer([logger])))
+      }).pipe(Effect.provide(Logger.layer([logger, plain])))
       assert.deepStrictEqual(lines, [
-        [['circuit hosts/"evil\\nlevel=ERROR \\u0000\\u2028" opened'], evil],
+        [[`circuit hosts/${quoted} opened`], quoted],
         [["circuit hosts/Bearer <redacted> opened"], "Bearer <redacted>"],
         [["circuit hosts/b.example:80 opened"], "b.example:80"]
       ])
       const rejection = yield* rejectionOf(hosts.get(evil))
       assert.strictEqual(rejection.key, evil)
-      assert.strictEqual(rejection.message, 'circuit open: hosts for "evil\\nlevel=ERROR \\u0000\\u2028" is open')
+      assert.strictEqual(rejection.message, `circuit open: hosts for ${quoted} is open`)
+      // oxlint-disable-next-line no-control-regex
+      for (const line of written) assert.notMatch(line, /[\u0000-\u001f\u2028]|\p{Cf}/u)
+    })
+  )
+
+  it.effect("has room for its capacity beside the circuits in the hands of an operator", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 2, trip: CircuitBreaker.consecutive(1) })
+      yield* hosts.get("x").setMode("disabled")
+      yield* hosts.get("y").setMode("disabled")
+      for (const key of ["a", "b"]) {
+        yield* trip(hosts.get(key), 1)
+        assert.strictEqual(yield* hosts.get(key).state, "open")
+      }
+      yield* trip(hosts.get("c"), 1)
+      assert.strictEqual(yield* hosts.get("c").state, "closed")
+      // Handed back, they take room again, and go before those that are open.
+      yield* hosts.get("x").setMode("automatic")
+      yield* hosts.get("y").setMode("automatic")
+      yield* CircuitBreaker.protect(works, hosts.get("d"))
+      assert.strictEqual(yield* hosts.size, 2)
+      for (const key of ["a", "b"]) assert.strictEqual(yield* hosts.get(key).state, "open")
+    })
+  )
+
+  it.effect("forgets in time what only its own options hold, and never what an operator holds against them", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ mode: "metrics_only", capacity: 2, timeToLive: "1 second" })
+      for (const key of ["a", "b"]) yield* CircuitBreaker.protect(works, hosts.get(key))
+      yield* hosts.get("a").setMode("automatic")
+      yield* TestClock.adjust("1 second")
+      for (const key of ["c", "d"]) yield* CircuitBreaker.protect(works, hosts.get(key))
+      assert.strictEqual(yield* hosts.size, 3)
+      assert.strictEqual(yield* hosts.get("a").state, "closed")
+      assert.strictEqual(yield* hosts.get("b").state, "metrics_only")
+    })
+  )
+
+  it.effect("keeps an open circuit that was restored, whether there is room or not", () =>
+    Effect.gen(function* () {
+      const hosts = yield* make({ capacity: 2, trip: CircuitBreaker.consecutive(1) })
+      for (const key of ["a", "b"]) yield* trip(hosts.get(key), 1)
+      const snapshot = { ...(yield* hosts.get("a").snapshot), key: "c" }
+      yield* hosts.get("c").restore(snapshot)
+      assert.strictEqual((yield* rejectionOf(hosts.get("c"))).state, "open")
     })
   )
 

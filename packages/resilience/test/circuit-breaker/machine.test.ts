@@ -114,18 +114,20 @@ describe("what hangs", () => {
     )
   })
 
-  it("B2 hangs from the moment on at which other options leave no slot free", () => {
+  it("B2 is waited for from the moment on at which other options leave no slot free", () => {
     const trip: Rule = { kind: "consecutive", failures: 1 }
     const wide = settings({ trip, concurrent: 2, outOf: 3 })
     const circuit = Machine.make(wide)
     play(circuit, "F")
     Machine.acquire(circuit, 100, draw, [])
     const steps: Array<Machine.Step> = []
-    Control.reconfigure(circuit, { ...wide, concurrent: 1 }, 300, draw, steps)
-    Machine.settle(circuit, 300, draw, steps)
+    Control.reconfigure(circuit, { ...wide, concurrent: 1, maxWait: 1000 }, 300, draw, steps)
+    Machine.settle(circuit, 1299, draw, steps)
+    assert.deepStrictEqual(steps, [])
+    Machine.settle(circuit, 1300, draw, steps)
     assert.deepStrictEqual(
       steps.map(({ at, to }) => [to, at]),
-      [["open", 300]]
+      [["open", 1300]]
     )
   })
 

@@ -184,11 +184,12 @@ export class Model {
 
   reconfigure(settings: Machine.Settings) {
     const before = this.settings
+    const wasFull = this.isFull()
     this.settings = settings
     const isHalfOpen = this.state === "half_open"
     if (JSON.stringify(before.trip) !== JSON.stringify(settings.trip) && !isHalfOpen) this.restart(this.state)
     if (before.successes !== settings.successes || before.outOf !== settings.outOf) this.history = []
-    if (isHalfOpen && this.isFull() && this.now >= this.lastAdmission + settings.maxWait) this.open()
+    if (isHalfOpen && !wasFull && this.isFull()) this.lastAdmission = this.now
   }
 
   reset() {
