@@ -18,7 +18,14 @@ import {
 import { connect } from "node:net"
 
 /** One that exports: requests have no spans under the tracer that does not. */
-const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
+const spans: Array<Tracer.NativeSpan> = []
+const tracer = Tracer.make({
+  span: (options) => {
+    const span = new Tracer.NativeSpan(options)
+    spans.push(span)
+    return span
+  }
+})
 
 interface Line {
   readonly level: string
@@ -121,6 +128,24 @@ describe("A failure that is answered", () => {
       }
       const [one, two] = [yield* get("/missing", problem), yield* get("/missing", problem)]
       assert.notStrictEqual(one.json["instance"], two.json["instance"])
+    })
+  )
+
+  withServer(
+    "is known by its code on the span of the request, which ends in an answer",
+    Effect.gen(function* () {
+      for (const [path, code, category] of [
+        ["/missing", "biz.not_found", "biz"],
+        ["/ledger", "logic.internal_invariant_broken", "logic"]
+      ] as const) {
+        spans.length = 0
+        yield* get(path)
+        const told = spans
+          .filter(({ kind }) => kind === "server")
+          .map(({ attributes }) => Object.fromEntries(attributes))
+        assert.strictEqual(told.length, 1)
+        assert.deepInclude(told[0], { "error.type": code, "error.category": category })
+      }
     })
   )
 

@@ -7,6 +7,8 @@
  *   however many spans it crosses after that. Raised in two sibling spans, it is recorded in both. One that was caught and
  *   comes up again in a span around the one that recorded it counts as the same exception.
  * - An expected failure (`biz`) keeps its attributes and does not make the span an error. Neither does an interruption.
+ * - What nobody knows takes nothing from an `error.type` that the program has given the span: the span of a server, which sees an
+ *   answer and no failure, keeps that of its edge.
  * - A success leaves the status unset wherever the tracer permits.
  * - What the program itself puts on a span, attributes and events, is clean as any text: masked under a secret name or in the
  *   shape of a secret, and, in the attributes of a span that fails, what its failure is known to hold.
@@ -15,7 +17,7 @@
  * Effect's own `OtlpTracer` decides about status and exceptions by itself when it encodes a span: it marks successes `Ok`
  * and repeats the exception on every span. {@link serialization} mends that on the way out.
  */
-import { Classifier, Identity, Redaction } from "@holdfast/core"
+import { Classifier, Identity, Reasons, Redaction } from "@holdfast/core"
 import { Cause, Context, Effect, Exit, Layer, Metric, Predicate, Tracer } from "effect"
 import { OtlpSerialization, type OtlpTracer } from "effect/observability"
 import * as Attributes from "./attributes.ts"
@@ -83,10 +85,16 @@ const eventOf = ({ message, stack, type }: Description): Record<string, unknown>
   ...(stack === "" ? {} : { "exception.stacktrace": `${type}: ${message}\n${stack}` })
 })
 
+/** Whether a span that ends in what nobody knows has said already what went wrong, as that of a server has by its edge. */
+const isTold = (span: Tracer.Span, { code }: FailureDescription): boolean =>
+  code === Reasons.Unclassified.declared.code && Predicate.isString(span.attributes.get("error.type"))
+
 const annotate = (span: Tracer.Span, failure: FailureDescription): void => {
-  span.attribute("error.type", failure.code)
-  span.attribute("error.category", failure.category)
-  span.attribute("error.retry", failure.retry)
+  if (!isTold(span, failure)) {
+    span.attribute("error.type", failure.code)
+    span.attribute("error.category", failure.category)
+    span.attribute("error.retry", failure.retry)
+  }
   if (failure.path !== null) span.attribute("error.path", failure.path)
   if (failure.errors.length > 1) span.attribute("error.count", failure.errors.length)
 }

@@ -296,6 +296,23 @@ describe("a span", () => {
     })
   )
 
+  it.effect("keeps the type that the program has given it where it ends in what nobody knows, and there only", () =>
+    Effect.gen(function* () {
+      const told = <E>(effect: Effect.Effect<never, E>) =>
+        Effect.andThen(Effect.annotateCurrentSpan({ "error.type": "sys.down", "error.category": "sys" }), effect)
+      const { named } = yield* traced(
+        Effect.exit(Effect.withSpan(told(Effect.fail(new Error("503"))), "server")).pipe(
+          Effect.andThen(Effect.exit(Effect.withSpan(told(declined()), "client")))
+        )
+      )
+      assert.deepInclude(named("server"), {
+        red: true,
+        attributes: { "error.type": "sys.down", "error.category": "sys" }
+      })
+      assert.deepInclude(named("client").attributes, { "error.type": "sys.test.card_declined" })
+    })
+  )
+
   it.effect("says nothing of a failure that was caught inside", () =>
     Effect.gen(function* () {
       const { named } = yield* traced(

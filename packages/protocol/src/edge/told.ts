@@ -144,6 +144,9 @@ export const told = (
       occurrence,
       status: said.status ?? status
     })
+    const { category, code } = one.snapshot.identity
+    // The server sees an answer and no failure, so that its span could not say what went wrong.
+    yield* Effect.annotateCurrentSpan({ "error.type": code, "error.category": category })
     const pause = one.snapshot.retry_after_ms
     const correlation = yield* correlationOf(options)
     return {
