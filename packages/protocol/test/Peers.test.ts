@@ -94,12 +94,14 @@ describe("The headers of a message", () => {
     Effect.gen(function* () {
       const stranger = yield* RemoteFailure.decodeMessageHeaders({ "error-type": "java.io.IOException" })
       assert.deepInclude(stranger, { code: "sys.remote_failure", detail: "java.io.IOException" })
-      for (const headers of [{}, { "error-data": "{}" }, "error-type", null]) {
+      for (const headers of [{}, { "error-data": "{}" }, "no headers", null]) {
         const undecodable = yield* Effect.flip(RemoteFailure.decodeMessageHeaders(headers))
         assert.strictEqual(undecodable._tag, "UndecodableRemote")
+        assert.include(undecodable.message, "no header error-type says what went wrong")
       }
       const torn = yield* Effect.flip(RemoteFailure.decodeMessageHeaders({ "error-type": "sys.x", "error-data": "{" }))
       assert.deepInclude(torn, { problem: "not_json" })
+      assert.include(torn.message, "the header error-data is no JSON")
     })
   )
 })

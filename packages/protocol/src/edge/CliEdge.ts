@@ -4,7 +4,7 @@
 import { Audience, Redaction, Report } from "@holdfast/core"
 import { check, flag, oneOf, record, refuse, type Table } from "@holdfast/core/options"
 import { Cause, Console, Data, Effect, ErrorReporter, PlatformError, Predicate, Runtime } from "effect"
-import { meantFor, mistakeIn } from "../projection/exitTable.ts"
+import { isExitCode, meantFor, mistakeIn } from "../projection/exitTable.ts"
 import { hintsFor, isInside, seenBy } from "../projection/input.ts"
 import { reportOf } from "../snapshot/redact.ts"
 import * as Projection from "../projection/Projection.ts"
@@ -82,12 +82,12 @@ const table: Table = {
 const verified = (options: Options): Options => {
   check({ path: "CliEdge.main" }, table, options)
   const mistake = options.exitTable && mistakeIn(options.exitTable)
-  if (mistake !== undefined)
-    refuse(
-      { path: `CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]` },
-      mistake.expected,
-      options.exitTable?.[mistake.key]
-    )
+  if (mistake !== undefined) {
+    const code = options.exitTable?.[mistake.key]
+    // Of a key that no code can match, its exit code says nothing.
+    const wrong: readonly [value?: unknown] = isExitCode(code) ? [] : [code]
+    refuse({ path: `CliEdge.main.exitTable[${JSON.stringify(mistake.key)}]` }, mistake.expected, ...wrong)
+  }
   return options
 }
 

@@ -60,7 +60,10 @@ const seconds = (waited: Duration.Duration | undefined): string =>
 const read = (bytes = 0): string => `${bytes} ${bytes === 1 ? "byte" : "bytes"}`
 
 const problems: Readonly<Record<Problem, (fields: Fields) => string>> = {
-  not_json: ({ format }) => `the body is no JSON, so it is no ${format} failure; look for a proxy in between`,
+  not_json: ({ format }) =>
+    format === "message"
+      ? "the header error-data is no JSON; look for what cuts or rewrites headers in between"
+      : `the body is no JSON, so it is no ${format} failure; look for a proxy in between`,
   too_large: ({ format, limit }) =>
     limit === undefined
       ? `the body is larger than any ${format} failure; look at what answers at this address`
@@ -68,7 +71,10 @@ const problems: Readonly<Record<Problem, (fields: Fields) => string>> = {
   timed_out: ({ bytes, waited }) =>
     `gave up${seconds(waited)} with ${read(bytes)} of a body that did not end; look at what answers at this address`,
   incomplete: ({ bytes }) => `the body broke off after ${read(bytes)}`,
-  unexpected_shape: ({ format }) => `the body is no ${format} failure; decode it as what the other side sends`,
+  unexpected_shape: ({ format }) =>
+    format === "message"
+      ? "no header error-type says what went wrong; look at who wrote the message"
+      : `the body is no ${format} failure; decode it as what the other side sends`,
   unsupported_version: ({ format, version }) =>
     `the body is a ${format} failure of version ${version}, and this program reads version ${schemaVersion}; update it`
 }
