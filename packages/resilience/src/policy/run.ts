@@ -96,10 +96,12 @@ const fuse = ({ attempt, breaker, retry, total }: Stack): Protect => {
     const isSooner = endsAt < outer
     const work = isSooner ? Effect.provideService(self, Deadline, endsAt) : self
     const ends = isSooner ? endsAt : outer
-    const all = (retry === undefined ? once : retried)(fiber, work, ends, startedAt, { endsAt: ends, isRunning: false })
+    const isHandled = retry !== undefined
+    const whole = { endsAt: ends, isAround: attempt !== undefined, isRunning: false }
+    const all = (isHandled ? retried : once)(fiber, work, ends, startedAt, whole)
     return isSooner
-      ? Limit.named(all, total, total.after, endsAt)
-      : Limit.named(all, total, outer - startedAt, Infinity)
+      ? Limit.named(all, total, total.after, endsAt, isHandled)
+      : Limit.named(all, total, outer - startedAt, Infinity, isHandled)
   }
 }
 

@@ -110,8 +110,10 @@ export const merged = <L extends Duration.Input | Options | undefined>(
 /** On the interruption by which the limit around ends what keeps its time. */
 class Cut extends Context.Service<Cut, true>()("@holdfast/resilience/Timeout/Cut") {}
 
+const cutCause = Cause.annotate(Cause.interrupt(), Context.make(Cut, true))
+
 /** To everything in between it is what it would be if the limit around had a timer of its own. */
-const cut = Effect.failCause(Cause.annotate(Cause.interrupt(), Context.make(Cut, true)))
+const cut = Effect.failCause(cutCause)
 
 /** Fails with the limit that was hit. What a deadline cut was given less than it was promised, which blames nobody. */
 export const timedOut = ({ after, isPart, operation, timeouts }: Plan, limit: number): Effect.Effect<never, TimedOut> =>
@@ -140,24 +142,24 @@ const timerGrain = 1
 
 /**
  * The effect under a limit that what is inside keeps, or knows as its deadline, which ends at `endsAt`. What the end of that
- * time stopped inside says that a deadline did; to the caller it is this limit that was hit.
+ * time stopped inside says that a deadline did; to the caller it is this limit that was hit. Failures of what it stopped do
+ * not pass a handler of failures inside (`isHandled`), which an interrupted fiber skips.
  */
 export const named = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   plan: Plan,
   limit: number,
-  endsAt: number
+  endsAt: number,
+  isHandled = false
 ): Effect.Effect<A, E | TimedOut, R> =>
   Effect.catchCause(self, (cause) =>
-    Effect.withFiber<never, E | TimedOut>((fiber) =>
-      isCut(cause) || (nowOf(fiber) > endsAt - timerGrain && isDeadline(cause))
-        ? timedOut(plan, limit)
-        : Effect.failCause(cause)
-    )
+    Effect.withFiber<never, E | TimedOut>((fiber) => {
+      if (isCut(cause)) return stopped(isHandled ? cause.reasons.filter(Cause.isDieReason) : cause.reasons, plan, limit)
+      return nowOf(fiber) > endsAt - timerGrain && isDeadline(cause) ? timedOut(plan, limit) : Effect.failCause(cause)
+    })
   )
 
-const isCut = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.length === 1 && Context.getOption(Cause.annotations(cause), Cut)._tag === "Some"
+const isCut = (cause: Cause.Cause<unknown>): boolean => Context.getOption(Cause.annotations(cause), Cut)._tag === "Some"
 
 const isDeadline = ({ reasons: [reason, ...others] }: Cause.Cause<unknown>): boolean =>
   others.length === 0 && reason?._tag === "Fail" && reason.error instanceof Reasons.DeadlineExceeded
@@ -171,6 +173,8 @@ export const limitOf = ({ after }: Plan, fiber: AnyFiber): number => {
 /** The total time of several runs. */
 export interface Total {
   readonly endsAt: number
+  /** Whether each run has a limit of its own inside, which lets nothing through of what this time has stopped. */
+  readonly isAround: boolean
   /** Whether its timer would be running, had it one of its own. */
   isRunning: boolean
 }
@@ -179,7 +183,7 @@ export interface Total {
  * The effect under a limit, for the fiber that is about to run it. One that is over already fails without running the
  * effect; one that ends without waiting arms no timer. `total` is the time of several such runs. Once one of them has waited,
  * it is over before the effect is, at the very same instant too; and it is what was hit when it is over before an effect that
- * was stopped sooner.
+ * was stopped is.
  */
 export const run = <A, E, R>(
   fiber: AnyFiber,
@@ -212,7 +216,7 @@ export const run = <A, E, R>(
       // A caller that is interrupted meanwhile ends interrupted, and waits below.
       resume(
         Effect.flatMap(stop(work, plan), () =>
-          !plan.isPart && total !== undefined && nowOf(fiber) >= total.endsAt
+          total?.isAround === true && (plan.isPart || nowOf(fiber) >= total.endsAt)
             ? cut
             : verdict(work.pollUnsafe(), plan, limit)
         )
@@ -228,14 +232,22 @@ export const run = <A, E, R>(
 const stop = (work: Fiber.Fiber<unknown, unknown>, { disconnect }: Plan): Effect.Effect<void> =>
   disconnect ? Effect.withFiber((fiber) => Effect.sync(() => work.interruptUnsafe(fiber.id))) : Fiber.interrupt(work)
 
-/** What the work has to say for itself goes before the limit, and the interruption that was to stop it is nobody's news. */
 const verdict = <A, E>(
   exit: Exit.Exit<A, E> | undefined,
   plan: Plan,
   limit: number
 ): Effect.Effect<A, E | TimedOut> => {
   if (exit === undefined) return timedOut(plan, limit)
-  if (Exit.isSuccess(exit)) return exit
-  const own = exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
-  return own.length === 0 ? timedOut(plan, limit) : Effect.failCause(Cause.fromReasons(own))
+  return Exit.isSuccess(exit) ? exit : stopped(exit.cause.reasons, plan, limit)
+}
+
+/** What the work has to say for itself goes before the limit, and the interruption that was to stop it is nobody's news. */
+const stopped = <E>(
+  reasons: ReadonlyArray<Cause.Reason<E>>,
+  plan: Plan,
+  limit: number
+): Effect.Effect<never, E | TimedOut> => {
+  const own = reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  if (own.length === 0) return timedOut(plan, limit)
+  return Effect.failCause(Cause.fromReasons(plan.isPart ? [...own, ...cutCause.reasons] : own))
 }

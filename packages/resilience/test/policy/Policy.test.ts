@@ -248,8 +248,8 @@ describe("the fused stack and the same stages around each other", () => {
         fc.constantFrom("ok", "fail", "refuse", "die"),
         // Nothing, a turn of the scheduler, and instants that are those of a limit.
         fc.constantFrom(0, -1, 500, 1999, 3000, 4000, 9000, 60_000),
-        // How long its finalizer takes when it is stopped.
-        fc.constantFrom(0, 0, 700, 2000, 7000, 30_000)
+        // How long its finalizer takes when it is stopped, or that it cannot be stopped.
+        fc.constantFrom(0, 0, 700, 2000, 7000, 30_000, -1)
       ),
       {
         maxLength: 8
@@ -306,6 +306,37 @@ describe("the fused stack and the same stages around each other", () => {
             ["TimedOut"]
           )
           assert.strictEqual(yield* policy.circuitBreaker!.state, "closed")
+        }
+      })
+  )
+
+  it.effect.each([
+    ["fails", Effect.fail(new Reasons.NotFound({}))],
+    ["succeeds", Effect.succeed("ok")],
+    ["dies", Effect.die("bug")]
+  ] as ReadonlyArray<readonly [string, Effect.Effect<string, Reasons.NotFound>]>)(
+    "name the total that was over when an attempt that cannot be interrupted %s",
+    ([, end]) =>
+      Effect.gen(function* () {
+        const options = {
+          timeout: "1 second",
+          retry: { attempts: 2, backoff: Backoff.none },
+          attemptTimeout: "900 millis"
+        } as const
+        for (const make of [
+          Policy.make("same", options),
+          Policy.ordered("same", parts(options)).pipe(Effect.map(unfused))
+        ]) {
+          const dep = yield* dependency<string, Reasons.NetworkError | Reasons.NotFound>({
+            value: "after",
+            steps: [
+              Effect.andThen(Effect.sleep(500), Effect.fail(failure())),
+              Effect.uninterruptible(Effect.andThen(Effect.sleep(1500), end))
+            ]
+          })
+          const [exit, at] = yield* observed(Policy.protect(dep.call, yield* make))
+          assert.deepStrictEqual([at, ...dep.instants], [2000, 0, 500])
+          assert.strictEqual((failureOf(exit) as Reasons.Timeout).message, "timeout error: no answer after 1s")
         }
       })
   )
@@ -429,7 +460,11 @@ describe("the fused stack and the same stages around each other", () => {
                         ? Effect.die("bug")
                         : Effect.fail(kind === "fail" ? failure() : new Reasons.NotFound({}))
                   if (time === 0) return end
-                  const step = Effect.andThen(time < 0 ? Effect.yieldNow : Effect.sleep(time), end)
+                  const isHeld = finalizer < 0
+                  // What outlasts its own limit ends at no instant of the total, which a nested timer would be told of too late.
+                  const millis = isHeld ? time + 1 : time
+                  const step = Effect.andThen(time < 0 ? Effect.yieldNow : Effect.sleep(millis), end)
+                  if (isHeld) return Effect.uninterruptible(step)
                   return finalizer === 0 ? step : Effect.onInterrupt(step, () => Effect.sleep(finalizer))
                 })
                 const seen: Array<unknown> = []
@@ -475,6 +510,23 @@ describe("the fused stack and the same stages around each other", () => {
                     openCircuit: undefined
                   },
                   circuitBreaker: undefined,
+                  attemptTimeout: undefined,
+                  deadline: undefined
+                }
+              ],
+              [
+                {
+                  // What the total could not interrupt fails after it: to the circuit it has failed, to the retry it was stopped.
+                  steps: [["fail", 9000, -1]],
+                  timeout: "4 seconds",
+                  retry: {
+                    attempts: 2,
+                    backoff: Backoff.none,
+                    exhausted: "original",
+                    when: undefined,
+                    openCircuit: undefined
+                  },
+                  circuitBreaker: { trip: CircuitBreaker.consecutive(1), openFor: "5 seconds", classify: undefined },
                   attemptTimeout: undefined,
                   deadline: undefined
                 }
