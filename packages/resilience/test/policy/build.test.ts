@@ -453,7 +453,7 @@ describe("a pipeline from configuration", () => {
   it.effect("of a breaker alone has others under its name, and none under a path of its own", () =>
     Effect.gen(function* () {
       const file = from({ db: { openFor: "5s", url: "postgres://peer" } })
-      const built = (layer: Layer.Layer<CircuitBreaker.CircuitBreaker, unknown>) =>
+      const built = (layer: ReturnType<typeof CircuitBreaker.layerConfig>) =>
         Effect.scoped(Layer.build(layer.pipe(Layer.provide([file, Logger.layer([])]))))
       yield* built(CircuitBreaker.layerConfig("db"))
       const own = yield* problem(built(CircuitBreaker.layerConfig("stock", "db")))
